@@ -1,0 +1,1 @@
+//! REST, live stream, dashboard and `/metrics`.

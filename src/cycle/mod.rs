@@ -1,0 +1,9 @@
+//! The one step, the memory that survives it, and the record of it.
+
+mod mind;
+mod record;
+mod step;
+
+pub use mind::Mind;
+pub use record::CycleRecord;
+pub use step::{Core, Inputs, Outcome, step};

@@ -1,0 +1,1 @@
+//! The edge to the plant: device links, readings in, setpoints out, read-back, heartbeats.

@@ -1,0 +1,27 @@
+//! Isotherm: predictive, auditable cooling control for liquid-cooled AI data centres.
+//!
+//! The rooms, in the order in which a control cycle walks through them:
+//!
+//! - [`site`]: what the facility is, read from TOML and checked.
+//! - [`snapshot`]: the vocabulary of the walls between rooms.
+//! - [`forecast`], [`control`], [`safety`], [`ledger`]: the pure core.
+//! - [`cycle`]: the one step through the core, its memory and its record.
+//! - [`field`], [`workload`], [`store`], [`api`]: the edges, which do the I/O and decide nothing about cooling.
+//! - [`service`]: wires the rooms and keeps time; `trial` (feature `sim`) does so against a simulated plant.
+//! - [`cli`]: one file a subcommand.
+
+pub mod api;
+pub mod cli;
+pub mod control;
+pub mod cycle;
+pub mod field;
+pub mod forecast;
+pub mod ledger;
+pub mod safety;
+pub mod service;
+pub mod site;
+pub mod snapshot;
+pub mod store;
+#[cfg(feature = "sim")]
+pub mod trial;
+pub mod workload;

@@ -1,0 +1,1 @@
+//! Wires the rooms: the clock, the tick, modes, release, start and stop.

@@ -1,0 +1,252 @@
+//! Limits, prices and the settings of the rooms, as the configuration states them.
+
+use serde::{Deserialize, Serialize};
+
+/// How far Isotherm may go in a zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Authority {
+    /// Computes and records, writes nothing.
+    Observe,
+    /// Shows what it would do, for a person to accept.
+    Advise,
+    /// Writes within a narrow band around the setpoint found on entry.
+    Bounded,
+    /// Writes within the site's limits.
+    Full,
+}
+
+/// Three thresholds of one measured limit. For an upper limit target < critical < trip; a margin's run the other way.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Band {
+    /// Where normal operation ends.
+    pub target: f64,
+    /// From here on: most cooling, until back at the target.
+    pub critical: f64,
+    /// Where the equipment's own trip is expected.
+    pub trip: f64,
+}
+
+/// Limits of the hall.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Coolant supply to the racks, degC (the liquid class, e.g. S40).
+    pub secondary_supply_c: Band,
+    /// Coolant return from a rack, degC.
+    pub rack_return_c: Band,
+    /// Distance of the hottest chip to its throttle limit, K (falling).
+    pub chip_margin_k: Band,
+    /// Coolant supply above the room's dew point, K (falling).
+    pub dew_point_margin_k: Band,
+    /// Room air, degC.
+    pub room_c: Band,
+    /// Dew point assumed when no room sensor answers, degC.
+    pub dew_point_fallback_c: f64,
+    /// Outdoor wet bulb of the design; hotter is reported as an event of its own, degC.
+    pub design_wet_bulb_c: f64,
+}
+
+/// One line of a tariff: a price in a daily window.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TariffWindow {
+    /// Start, hour of the day in the site's zone, 0 to 24.
+    pub from_h: f64,
+    /// End, hour of the day.
+    pub to_h: f64,
+    /// Price per kWh.
+    pub per_kwh: f64,
+}
+
+/// Prices in the site's currency.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Prices {
+    /// Electricity outside the windows, per kWh.
+    pub energy_per_kwh: f64,
+    /// Daily windows with another price; the first that matches counts.
+    pub windows: Vec<TariffWindow>,
+    /// Make-up water, per m3.
+    pub water_per_m3: f64,
+    /// Waste water (blowdown), per m3.
+    pub sewer_per_m3: f64,
+    /// Price that control puts on carbon, per kg CO2e.
+    pub carbon_per_kg: f64,
+    /// Paid for heat handed to the network, per kWh.
+    pub heat_per_kwh: f64,
+    /// Carbon intensity of the grid, gCO2e/kWh, for each hour of the day in the site's zone (24 values).
+    pub carbon_g_per_kwh: Vec<f64>,
+    /// Share of the electricity that is renewable by contract, 0 to 1.
+    pub renewable_fraction: f64,
+}
+
+impl Prices {
+    /// Price of electricity per kWh at a local hour of the day.
+    pub fn energy_at(&self, local_hour: f64) -> f64 {
+        let window = self.windows.iter().find(|w| local_hour >= w.from_h && local_hour < w.to_h);
+        window.map_or(self.energy_per_kwh, |w| w.per_kwh)
+    }
+
+    /// Carbon intensity of the grid, gCO2e/kWh, at a local hour of the day; 0 where none is stated.
+    pub fn carbon_g_per_kwh_at(&self, local_hour: f64) -> f64 {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an hour of the day, 0 up to 24")]
+        let hour = local_hour.max(0.0) as usize;
+        self.carbon_g_per_kwh.get(hour).or(self.carbon_g_per_kwh.last()).copied().unwrap_or(0.0)
+    }
+}
+
+/// Names of the strategies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StrategyKind {
+    /// The plant as found: release values, never moved.
+    Fixed,
+    /// ASHRAE Guideline 36 trim and respond.
+    TrimRespond,
+    /// Least cost over the forecast.
+    Predictive,
+}
+
+impl StrategyKind {
+    /// The name in configuration, reports and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fixed => "fixed",
+            Self::TrimRespond => "trim_respond",
+            Self::Predictive => "predictive",
+        }
+    }
+}
+
+/// Settings of the cycle and the strategies.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ControlSettings {
+    /// Period of the cycle, s.
+    pub cycle_s: f64,
+    /// Strategy on start.
+    pub strategy: StrategyKind,
+    /// Parameters of trim and respond.
+    pub trim_respond: TrimRespondSettings,
+}
+
+/// Parameters of one trim-and-respond reset, in the terms of Guideline 36 section 5.1.14.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrimRespondSettings {
+    /// Time step T, s.
+    pub step_s: f64,
+    /// Ignored requests I.
+    pub ignored_requests: f64,
+    /// Trim per step, on the reset's 0-to-1 scale (0 least cooling).
+    pub trim: f64,
+    /// Response per request beyond the ignored ones.
+    pub respond: f64,
+    /// Largest response per step.
+    pub respond_max: f64,
+    /// Smallest CDU differential pressure, as a share of the range between its limits: the reserve that a sudden
+    /// full-load start needs before the next step.
+    pub pressure_floor: f64,
+}
+
+/// Settings of the safety room.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SafetySettings {
+    /// Smallest heat assumed for a rack when its flow minimum is formed, as a share of rated power.
+    pub min_heat_fraction: f64,
+    /// Vetoes within `veto_window_s` that demote a zone.
+    pub veto_limit: u32,
+    /// Window of `veto_limit`, s.
+    pub veto_window_s: f64,
+    /// Clean time before a demoted zone may return, s.
+    pub return_after_s: f64,
+    /// Longest life of an operator's override, s.
+    pub override_max_s: f64,
+    /// Beats missed by a device's mirror before the zone is failed over; the beat is the cycle.
+    pub heartbeat_misses: u32,
+}
+
+/// Settings of the forecast room.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ForecastSettings {
+    /// Model file; empty for the one that the binary carries.
+    pub model: String,
+    /// Share of the readings that the interval shall cover, 0 to 1.
+    pub coverage: f64,
+    /// A queue older than this is lost, s.
+    pub queue_timeout_s: f64,
+}
+
+/// Where the job queue comes from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, tag = "source", rename_all = "snake_case")]
+pub enum WorkloadSettings {
+    /// No queue: the forecast works from rack power alone.
+    None,
+    /// A command that prints `squeue --json`.
+    Slurm {
+        /// Program and arguments.
+        command: Vec<String>,
+        /// Period, s.
+        period_s: f64,
+    },
+    /// A file in the form of `squeue --json`, read again when it changes.
+    File {
+        /// Path.
+        path: String,
+        /// Period, s.
+        period_s: f64,
+    },
+    /// Job events on the site's MQTT broker.
+    Mqtt {
+        /// Topic filter.
+        topic: String,
+    },
+    /// A trace file replayed from its start (CSV of jobs).
+    Trace {
+        /// Path.
+        path: String,
+    },
+}
+
+/// The MQTT broker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MqttSettings {
+    /// `host:port`; empty for none.
+    pub broker: String,
+    /// Client id; must be unique on the broker.
+    pub client_id: String,
+    /// User, empty for none.
+    pub username: String,
+    /// Password; better set by `ISOTHERM__MQTT__PASSWORD` than in a file.
+    pub password: String,
+}
+
+/// The REST interface and the page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApiSettings {
+    /// Address to listen on, `host:port`; port 0 picks a free one.
+    pub listen: String,
+    /// Token that authorises operators' actions; empty: none is possible. At least 16 characters.
+    pub operator_token: String,
+    /// Name under which that token's actions are recorded.
+    pub operator_name: String,
+}
+
+/// The local record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoreSettings {
+    /// Directory; empty keeps nothing on disk (trials).
+    pub dir: String,
+    /// Days after which segments are deleted.
+    pub retention_days: u32,
+    /// Size above which the oldest segments are deleted, MiB.
+    pub max_mib: u64,
+}

@@ -1,0 +1,113 @@
+//! What the facility is: topology, equipment, points, limits and settings, read from TOML and checked.
+//!
+//! [`load::load`] layers `config/defaults.toml` (embedded), the site's file and the environment
+//! (`ISOTHERM__SECTION__KEY`), and answers either a [`Site`] in which every reference is resolved
+//! or every mistake at once.
+
+mod check;
+mod ids;
+mod limits;
+pub mod load;
+mod points;
+mod raw;
+mod topology;
+
+pub use ids::{
+    AirUnitId, CduId, DeviceId, EquipmentId, LoopId, MeterId, PointId, RackId, RejectionId, ReuseId, ZoneId,
+};
+pub use limits::{
+    ApiSettings, Authority, Band, ControlSettings, ForecastSettings, Limits, MqttSettings, Prices, SafetySettings,
+    StoreSettings, StrategyKind, TariffWindow, TrimRespondSettings, WorkloadSettings,
+};
+pub use load::{Mistake, load, load_embedded};
+pub use points::{
+    AirUnitPoints, CduPoints, Direction, LoopPoints, MeterPoints, Point, PointSpec, RackPoints, RejectionPoints,
+    ReusePoints, WeatherPoints, WriteSpec, more_cooling,
+};
+pub use topology::{
+    AirUnit, AirUnitNameplate, Cdu, CduNameplate, Device, DeviceBinding, FacilityLoop, LoopNameplate, Meter, MeterRole,
+    Rack, RackNameplate, Rejection, RejectionKind, RejectionNameplate, Reuse, ReuseNameplate, Weather, Zone,
+};
+
+/// A checked site: every id in it points to an element of the vector of its kind.
+#[derive(Debug, Clone)]
+pub struct Site {
+    /// Name, as in metrics and reports.
+    pub name: String,
+    /// IANA time zone, for tariffs, days and the page.
+    pub time_zone: String,
+    /// Height above sea level, m.
+    pub altitude_m: f64,
+    /// Currency code, such as `EUR`.
+    pub currency: String,
+    /// Facility-water loops.
+    pub loops: Vec<FacilityLoop>,
+    /// CDUs.
+    pub cdus: Vec<Cdu>,
+    /// Racks.
+    pub racks: Vec<Rack>,
+    /// Heat-rejection units.
+    pub rejection: Vec<Rejection>,
+    /// Heat-reuse exchangers.
+    pub reuse: Vec<Reuse>,
+    /// Air units.
+    pub air_units: Vec<AirUnit>,
+    /// Meters.
+    pub meters: Vec<Meter>,
+    /// Weather station.
+    pub weather: Option<Weather>,
+    /// Zones.
+    pub zones: Vec<Zone>,
+    /// Devices.
+    pub devices: Vec<Device>,
+    /// Points.
+    pub points: Vec<PointSpec>,
+    /// Limits.
+    pub limits: Limits,
+    /// Prices.
+    pub prices: Prices,
+    /// Cycle and strategies.
+    pub control: ControlSettings,
+    /// Safety.
+    pub safety: SafetySettings,
+    /// Forecast.
+    pub forecast: ForecastSettings,
+    /// Job queue.
+    pub workload: WorkloadSettings,
+    /// MQTT broker.
+    pub mqtt: MqttSettings,
+    /// REST and page.
+    pub api: ApiSettings,
+    /// Local record.
+    pub store: StoreSettings,
+    /// SHA-256 of the merged configuration, hex: names it in records.
+    pub hash: String,
+}
+
+impl Site {
+    /// The point of a tag.
+    pub fn point(&self, tag: &str) -> Option<PointId> {
+        self.points.iter().position(|point| point.tag == tag).map(PointId)
+    }
+
+    /// The specification of a point.
+    ///
+    /// Ids come from this site, so the index is always there.
+    pub fn spec(&self, point: PointId) -> &PointSpec {
+        &self.points[point.0]
+    }
+
+    /// The name of an equipment, as in tags.
+    pub fn equipment_name(&self, equipment: EquipmentId) -> &str {
+        match equipment {
+            EquipmentId::Loop(id) => &self.loops[id.0].name,
+            EquipmentId::Cdu(id) => &self.cdus[id.0].name,
+            EquipmentId::Rack(id) => &self.racks[id.0].name,
+            EquipmentId::Rejection(id) => &self.rejection[id.0].name,
+            EquipmentId::Reuse(id) => &self.reuse[id.0].name,
+            EquipmentId::AirUnit(id) => &self.air_units[id.0].name,
+            EquipmentId::Meter(id) => &self.meters[id.0].name,
+            EquipmentId::Weather => self.weather.as_ref().map_or("weather", |weather| &weather.name),
+        }
+    }
+}

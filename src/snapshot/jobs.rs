@@ -1,0 +1,59 @@
+//! The job queue as the scheduler tells it.
+
+use serde::{Deserialize, Serialize};
+
+/// Where a job is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum JobState {
+    /// In the queue, with the scheduler's expected start where it states one, wall ms.
+    Pending {
+        /// Expected start, wall ms.
+        expected_start_ms: Option<i64>,
+    },
+    /// About to start: announced by a prolog seconds before the power moves.
+    Starting {
+        /// Announced start, wall ms.
+        start_ms: i64,
+    },
+    /// Running since.
+    Running {
+        /// Start, wall ms.
+        start_ms: i64,
+    },
+}
+
+/// One job, with what is known of it at submit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    /// The scheduler's id.
+    pub id: String,
+    /// State.
+    pub state: JobState,
+    /// User.
+    pub user: String,
+    /// Account or project.
+    pub account: String,
+    /// Job name.
+    pub name: String,
+    /// Partition or queue.
+    pub partition: String,
+    /// GPUs in all.
+    pub gpus: u32,
+    /// Nodes asked for.
+    pub node_count: u32,
+    /// Nodes allocated (running) or planned (pending, where the scheduler states them); the scheduler's names.
+    pub nodes: Vec<String>,
+    /// Submit time, wall ms.
+    pub submit_ms: i64,
+    /// Requested time limit, s; 0 for none.
+    pub time_limit_s: f64,
+}
+
+/// The queue at one moment.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct JobQueue {
+    /// Monotonic time at which it was read, ms; `None` where no feed ever answered.
+    pub mono_ms: Option<u64>,
+    /// Jobs running, starting or pending.
+    pub jobs: Vec<Job>,
+}

@@ -1,0 +1,63 @@
+//! What a strategy or a person wants: a plan, with its reasons. Only `safety` turns it into commands.
+
+use crate::site::{PointId, StrategyKind};
+use serde::{Deserialize, Serialize};
+
+/// Who stands behind a setpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Author {
+    /// A strategy.
+    Strategy(StrategyKind),
+    /// A person, by the name recorded for their token.
+    Operator(String),
+    /// The safety room itself.
+    Safety,
+    /// Release: the plant as found.
+    Release,
+}
+
+/// One wanted value.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Setpoint {
+    /// The point.
+    pub point: PointId,
+    /// Value in the point's canonical unit.
+    pub value: f64,
+}
+
+/// How a plan came about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PlanStatus {
+    /// As the strategy means it.
+    Complete,
+    /// The strategy fell back to a simpler one; the report says why.
+    FellBack,
+}
+
+/// Reasons as data: what bound the plan and what it is expected to cost.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct PlanReport {
+    /// One sentence for the operator: what is being done and why.
+    pub sentence: String,
+    /// Constraints at their bound, such as `cdu1 minimum flow`.
+    pub binding: Vec<String>,
+    /// Expected cost terms per hour in the site's currency: name and value.
+    pub cost_per_h: Vec<(String, f64)>,
+    /// Expected cooling power, kW.
+    pub cooling_kw: Option<f64>,
+}
+
+/// A complete plan: one value for each writable point that the strategy commands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The strategy.
+    pub strategy: StrategyKind,
+    /// How it came about.
+    pub status: PlanStatus,
+    /// Wanted values, at most one a point.
+    pub setpoints: Vec<Setpoint>,
+    /// Reasons.
+    pub report: PlanReport,
+}

@@ -1,0 +1,48 @@
+//! Requests from people and programs outside the loop; each has an author and is judged like a plan.
+
+use super::Author;
+use crate::site::{Authority, PointId, StrategyKind, ZoneId};
+use serde::{Deserialize, Serialize};
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RequestKind {
+    /// Hold a point at a value for a time.
+    Override {
+        /// The point.
+        point: PointId,
+        /// Value, canonical unit.
+        value: f64,
+        /// For how long, s.
+        for_s: f64,
+    },
+    /// End an override.
+    ClearOverride {
+        /// The point.
+        point: PointId,
+    },
+    /// Set a zone's authority.
+    SetAuthority {
+        /// The zone.
+        zone: ZoneId,
+        /// Wanted authority.
+        authority: Authority,
+    },
+    /// Change the strategy.
+    SetStrategy {
+        /// Wanted strategy.
+        strategy: StrategyKind,
+    },
+    /// Release every zone to the plant as found, now, and observe.
+    Stop,
+}
+
+/// A request with its author.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    /// Who asks.
+    pub author: Author,
+    /// What.
+    pub kind: RequestKind,
+}

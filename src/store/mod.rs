@@ -1,0 +1,1 @@
+//! Every sample and decision on local disk.

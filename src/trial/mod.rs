@@ -1,0 +1,1 @@
+//! The cycle against a simulated plant in virtual time, scored.

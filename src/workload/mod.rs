@@ -1,0 +1,1 @@
+//! The edge to the scheduler: Slurm, an MQTT feed, trace files.
