@@ -153,9 +153,9 @@ pub mod clamped {
         for _ in 0..60 {
             let error = libm::log(saturation_pressure_pa(guess) / vapour);
             if error > 0.0 {
-                high = guess
+                high = guess;
             } else {
-                low = guess
+                low = guess;
             }
             let kelvin = guess + 273.15;
             // Clausius-Clapeyron: d ln p / dT is about L / (R T^2), with L/R near 5420 K (water) and 6140 K (ice).
@@ -188,8 +188,8 @@ mod tests {
     #[test]
     fn saturation_pressure_vectors() {
         for (t, p) in [
-            (25.0, 3169.216_470),
-            (30.0, 4246.030_244),
+            (25.0, 3_169.216_470),
+            (30.0, 4_246.030_244),
             (-10.0, 259.902_865),
             (0.0, 611.212_867),
         ] {
