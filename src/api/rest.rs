@@ -73,6 +73,7 @@ fn describe(site: &Site) -> Value {
         "air_units": site.air_units.iter().map(|each| json!({
             "name": each.name, "zone": zone(each.zone), "loop": loop_name(each.facility_loop), "nameplate": each.nameplate,
         })).collect::<Vec<_>>(),
+        "weather": site.weather.as_ref().map(|each| json!({"name": each.name})),
         "meters": site.meters.iter().map(|each| json!({
             "name": each.name, "zone": zone(each.zone), "role": each.role,
         })).collect::<Vec<_>>(),
@@ -92,6 +93,7 @@ pub(super) async fn state(State(shared): State<Shared>) -> Result<Response, Prob
 struct PointView<'a> {
     tag: &'a str,
     unit: &'static str,
+    kind: thermo::Unit,
     device: &'a str,
     profile: &'a str,
     required: bool,
@@ -108,6 +110,7 @@ pub(super) async fn points(State(shared): State<Shared>) -> Response {
         PointView {
             tag: &spec.tag,
             unit: spec.unit.symbol(),
+            kind: spec.unit,
             device: device.map_or("", |device| &device.id),
             profile: device.map_or("", |device| &device.binding.profile),
             required: spec.required,
