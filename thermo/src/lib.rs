@@ -4,18 +4,36 @@
 //! from `libm`, whose results do not vary by platform or compiler version.
 //!
 //! - [`quantity`]: one type per quantity that crosses a wall between rooms.
-//! - [`water`], [`glycol`]: coolant density, heat capacity, viscosity.
+//! - [`water`], [`glycol`]: coolant density, heat capacity, viscosity; [`coolant`] chooses between them.
 //! - [`moist_air`]: saturation pressure, humidity ratio, wet bulb, dew point.
 
+pub mod coolant;
+pub mod glycol;
+pub mod moist_air;
 pub mod quantity;
+mod range;
+pub mod water;
 
+pub use coolant::Coolant;
 pub use quantity::{
-    Celsius, Count, Flag, Fraction, GramsPerKwh, KelvinDelta, KilowattHours, Kilopascals, Kilowatts, Litres, LitresPerMinute,
-    Microsiemens, PricePerKwh, Quantity, Seconds, Unit,
+    Celsius, Count, Flag, Fraction, GramsPerKwh, KelvinDelta, Kilopascals, KilowattHours, Kilowatts, Litres,
+    LitresPerMinute, Microsiemens, PricePerKwh, Quantity, Seconds, Unit,
 };
-/// c
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all="snake_case")]
-pub enum Coolant { /// w
- Water, /// p
- Pg25 }
+pub use range::OutOfRange;
+
+#[cfg(test)]
+mod testing {
+    use crate::Celsius;
+
+    pub(crate) fn celsius(t_c: f64) -> Celsius {
+        Celsius::new(t_c).unwrap()
+    }
+
+    #[track_caller]
+    pub(crate) fn assert_close(found: f64, expected: f64, relative: f64) {
+        assert!(
+            (found - expected).abs() <= relative * expected.abs(),
+            "{found}, expected {expected}"
+        );
+    }
+}

@@ -228,7 +228,10 @@ mod tests {
     #[test]
     fn display_carries_the_unit() {
         assert_eq!(Celsius::new(21.256).map(|t| t.to_string()), Some("21.26 degC".into()));
-        assert_eq!(LitresPerMinute::new(100.0).map(|f| format!("{f:.0}")), Some("100 L/min".into()));
+        assert_eq!(
+            LitresPerMinute::new(100.0).map(|f| format!("{f:.0}")),
+            Some("100 L/min".into())
+        );
     }
 
     proptest! {

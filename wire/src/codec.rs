@@ -1,0 +1,323 @@
+//! Registers to values and back.
+//!
+//! Whatever a device sends is hostile until checked: too few registers, sentinels, NaN and values
+//! outside the point's plausible range are typed errors.
+
+#![deny(clippy::indexing_slicing)]
+
+use crate::profile::{Order, Place, Point, Raw, Register};
+
+/// Why registers hold no usable value.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+pub enum DecodeError {
+    /// The device says that it has no value: a sentinel, NaN or infinity, or JSON null.
+    #[error("the device has no value")]
+    NoValue,
+    /// The value is outside the point's plausible range.
+    #[error("{value} is outside the point's plausible range")]
+    OutOfRange {
+        /// The value, canonical unit.
+        value: f64,
+    },
+    /// Fewer registers than the value needs, or a payload field of another kind.
+    #[error("the answer is too short or of another kind than the profile says")]
+    Malformed,
+}
+
+/// Why a value cannot be sent.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+pub enum EncodeError {
+    /// The value is NaN or infinite.
+    #[error("{0} is not a finite number")]
+    NotFinite(f64),
+    /// The value does not fit into the register's type at its scale.
+    #[error("{value} does not fit: the register holds {low} to {high}")]
+    DoesNotFit {
+        /// The value, canonical unit.
+        value: f64,
+        /// Smallest value that fits.
+        low: f64,
+        /// Largest value that fits.
+        high: f64,
+    },
+    /// The point is not in registers.
+    #[error("the point is not in registers")]
+    NotARegister,
+}
+
+impl Raw {
+    /// Registers that a value takes; 1 for bits, which a bit table counts one by one.
+    pub const fn registers(self) -> u16 {
+        match self {
+            Self::Bit | Self::BitOf(_) | Self::U16 | Self::I16 => 1,
+            Self::U32 | Self::I32 | Self::F32 => 2,
+            Self::U64 | Self::I64 | Self::F64 => 4,
+        }
+    }
+
+    /// Smallest and largest raw value.
+    const fn range(self) -> (f64, f64) {
+        match self {
+            Self::Bit | Self::BitOf(_) => (0.0, 1.0),
+            Self::U16 => (0.0, u16::MAX as f64),
+            Self::I16 => (i16::MIN as f64, i16::MAX as f64),
+            Self::U32 => (0.0, u32::MAX as f64),
+            Self::I32 => (i32::MIN as f64, i32::MAX as f64),
+            // Beyond 2^53 an f64 no longer holds every integer; counters stay far below.
+            Self::U64 => (0.0, 9_007_199_254_740_992.0),
+            Self::I64 => (-9_007_199_254_740_992.0, 9_007_199_254_740_992.0),
+            Self::F32 => (f32::MIN as f64, f32::MAX as f64),
+            Self::F64 => (f64::MIN, f64::MAX),
+        }
+    }
+}
+
+/// The value of a point in its canonical unit, from its registers in the order in which the device sent them.
+pub fn decode(point: &Point, words: &[u16]) -> Result<f64, DecodeError> {
+    let Place::Register(register) = &point.place else {
+        return Err(DecodeError::Malformed);
+    };
+    let count = usize::from(register.raw.registers());
+    let words = words.get(..count).ok_or(DecodeError::Malformed)?;
+    let bits = join(words, register);
+    if register.sentinels.contains(&bits) {
+        return Err(DecodeError::NoValue);
+    }
+    check(point, raw_value(register.raw, bits) * point.scale + point.offset)
+}
+
+/// The value of a point of a bit table.
+pub fn decode_bit(point: &Point, bit: bool) -> Result<f64, DecodeError> {
+    check(point, f64::from(u8::from(bit)) * point.scale + point.offset)
+}
+
+/// A decoded value where it is finite and plausible.
+pub(crate) fn check(point: &Point, value: f64) -> Result<f64, DecodeError> {
+    if !value.is_finite() {
+        Err(DecodeError::NoValue)
+    } else if value < point.min || value > point.max {
+        Err(DecodeError::OutOfRange { value })
+    } else {
+        Ok(value)
+    }
+}
+
+/// The registers of a value, in the order in which the device takes them. A bit of a bit table is one word, 0 or 1.
+///
+/// The value is rounded to the register's resolution. A single bit of a shared register cannot be
+/// encoded alone: its neighbours would be overwritten, so the profile refuses to make it writable.
+pub fn encode(point: &Point, value: f64) -> Result<Vec<u16>, EncodeError> {
+    let Place::Register(register) = &point.place else {
+        return Err(EncodeError::NotARegister);
+    };
+    if !value.is_finite() {
+        return Err(EncodeError::NotFinite(value));
+    }
+    let raw = (value - point.offset) / point.scale;
+    let (low, high) = register.raw.range();
+    let float = matches!(register.raw, Raw::F32 | Raw::F64);
+    let raw = if float { raw } else { raw.round() };
+    if !(raw >= low && raw <= high) {
+        let (a, b) = (low * point.scale + point.offset, high * point.scale + point.offset);
+        return Err(EncodeError::DoesNotFit {
+            value,
+            low: a.min(b),
+            high: a.max(b),
+        });
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "rounded and within the type's range, just checked"
+    )]
+    let bits = match register.raw {
+        Raw::Bit | Raw::BitOf(_) | Raw::U16 | Raw::U32 | Raw::U64 => raw as u64,
+        Raw::I16 => u64::from((raw as i16).cast_unsigned()),
+        Raw::I32 => u64::from((raw as i32).cast_unsigned()),
+        Raw::I64 => (raw as i64).cast_unsigned(),
+        Raw::F32 => u64::from((raw as f32).to_bits()),
+        Raw::F64 => raw.to_bits(),
+    };
+    Ok(split(bits, register))
+}
+
+/// How far apart two neighbouring values of a point are on the wire, canonical unit; 0 for floats.
+pub fn resolution(point: &Point) -> f64 {
+    match &point.place {
+        Place::Register(register) if !matches!(register.raw, Raw::F32 | Raw::F64) => point.scale.abs(),
+        Place::Register(_) | Place::Pointer(_) => 0.0,
+    }
+}
+
+/// The words of a value, put together with the most significant first.
+fn join(words: &[u16], register: &Register) -> u64 {
+    let swap = |word: &u16| match register.bytes {
+        Order::HighFirst => *word,
+        Order::LowFirst => word.swap_bytes(),
+    };
+    let put = |bits: u64, word: u16| bits << 16 | u64::from(word);
+    match register.words {
+        Order::HighFirst => words.iter().map(swap).fold(0, put),
+        Order::LowFirst => words.iter().rev().map(swap).fold(0, put),
+    }
+}
+
+fn split(bits: u64, register: &Register) -> Vec<u16> {
+    let count = register.raw.registers();
+    let mut words: Vec<u16> = (0..count)
+        .rev()
+        .map(|index| {
+            #[expect(clippy::cast_possible_truncation, reason = "the low 16 bits are wanted")]
+            let word = (bits >> (16 * u32::from(index))) as u16;
+            match register.bytes {
+                Order::HighFirst => word,
+                Order::LowFirst => word.swap_bytes(),
+            }
+        })
+        .collect();
+    if register.words == Order::LowFirst {
+        words.reverse();
+    }
+    words
+}
+
+fn raw_value(raw: Raw, bits: u64) -> f64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the value was joined from exactly the type's registers"
+    )]
+    match raw {
+        Raw::Bit | Raw::U16 | Raw::U32 | Raw::U64 => bits as f64,
+        Raw::BitOf(bit) => ((bits >> u32::from(bit.min(15))) & 1) as f64,
+        Raw::I16 => f64::from((bits as u16).cast_signed()),
+        Raw::I32 => f64::from((bits as u32).cast_signed()),
+        Raw::I64 => bits.cast_signed() as f64,
+        Raw::F32 => f64::from(f32::from_bits(bits as u32)),
+        Raw::F64 => f64::from_bits(bits),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::{Access, Table};
+    use proptest::prelude::*;
+    use thermo::Unit;
+
+    fn point(raw: Raw, scale: f64, offset: f64) -> Point {
+        Point {
+            name: "p".into(),
+            unit: Unit::Celsius,
+            scale,
+            offset,
+            access: Access::ReadWrite,
+            place: Place::Register(Register {
+                table: Table::Holding,
+                address: 0,
+                raw,
+                words: Order::HighFirst,
+                bytes: Order::HighFirst,
+                sentinels: vec![],
+            }),
+            min: f64::MIN,
+            max: f64::MAX,
+        }
+    }
+
+    fn ordered(mut point: Point, words: Order, bytes: Order) -> Point {
+        if let Place::Register(register) = &mut point.place {
+            register.words = words;
+            register.bytes = bytes;
+        }
+        point
+    }
+
+    /// An OEM CDU writes raw = 3000 + value / precision.
+    #[test]
+    fn offset_register_vectors() {
+        for (value, precision, raw) in [(25.5, 0.1, 3255), (75.0, 1.0, 3075), (30.0, 0.1, 3300)] {
+            let point = point(Raw::U16, precision, -3000.0 * precision);
+            assert_eq!(encode(&point, value), Ok(vec![raw]));
+            assert!((decode(&point, &[raw]).unwrap() - value).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn word_and_byte_orders() {
+        let float = point(Raw::F32, 1.0, 0.0);
+        // 25.5 is 0x41CC0000.
+        assert_eq!(encode(&float, 25.5), Ok(vec![0x41CC, 0x0000]));
+        assert_eq!(
+            encode(&ordered(float.clone(), Order::LowFirst, Order::HighFirst), 25.5),
+            Ok(vec![0x0000, 0x41CC])
+        );
+        assert_eq!(
+            encode(&ordered(float, Order::HighFirst, Order::LowFirst), 25.5),
+            Ok(vec![0xCC41, 0x0000])
+        );
+    }
+
+    #[test]
+    fn sentinels_nan_short_answers_and_implausible_values_are_errors() {
+        let mut short = point(Raw::I16, 0.1, 0.0);
+        if let Place::Register(register) = &mut short.place {
+            register.sentinels = vec![0x8000];
+        }
+        (short.min, short.max) = (-40.0, 120.0);
+        assert_eq!(decode(&short, &[0x8000]), Err(DecodeError::NoValue));
+        assert_eq!(decode(&short, &[]), Err(DecodeError::Malformed));
+        assert!(matches!(decode(&short, &[2000]), Err(DecodeError::OutOfRange { .. })));
+        assert_eq!(
+            decode(&point(Raw::F32, 1.0, 0.0), &[0x7FC0, 0]),
+            Err(DecodeError::NoValue)
+        );
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_with_the_range() {
+        let point = point(Raw::U16, 0.1, 0.0);
+        assert!(encode(&point, f64::NAN).is_err());
+        let error = encode(&point, -1.0).unwrap_err().to_string();
+        assert_eq!(error, "-1 does not fit: the register holds 0 to 6553.5");
+    }
+
+    #[test]
+    fn one_bit_of_a_register() {
+        assert_eq!(decode(&point(Raw::BitOf(3), 1.0, 0.0), &[0b1000]), Ok(1.0));
+        assert_eq!(decode(&point(Raw::BitOf(3), 1.0, 0.0), &[0b0111]), Ok(0.0));
+    }
+
+    fn raws() -> impl Strategy<Value = Raw> {
+        prop_oneof![
+            Just(Raw::U16),
+            Just(Raw::I16),
+            Just(Raw::U32),
+            Just(Raw::I32),
+            Just(Raw::U64),
+            Just(Raw::I64),
+            Just(Raw::F32),
+            Just(Raw::F64),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_encoded_is_decoded_within_the_resolution(
+            raw in raws(), value in 0.0..3000.0f64, swap_words: bool, swap_bytes: bool,
+        ) {
+            let order = |swap| if swap { Order::LowFirst } else { Order::HighFirst };
+            let point = ordered(point(raw, 0.1, -20.0), order(swap_words), order(swap_bytes));
+            let words = encode(&point, value).unwrap();
+            prop_assert_eq!(words.len(), usize::from(raw.registers()));
+            let back = decode(&point, &words).unwrap();
+            prop_assert!((back - value).abs() <= 0.0501, "{} came back as {}", value, back);
+        }
+
+        #[test]
+        fn any_words_decode_without_a_panic(raw in raws(), words in proptest::collection::vec(any::<u16>(), 0..6)) {
+            if let Ok(value) = decode(&point(raw, 0.1, 0.0), &words) {
+                prop_assert!(value.is_finite());
+            }
+        }
+    }
+}

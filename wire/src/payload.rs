@@ -1,0 +1,207 @@
+//! MQTT payloads to values and back.
+
+#![deny(clippy::indexing_slicing)]
+
+use crate::codec::{self, DecodeError};
+use crate::profile::{Mapping, MqttMap, Place, Profile};
+use serde_json::{Map, Value};
+
+/// Largest payload that is looked at, bytes.
+pub const PAYLOAD_MAX: usize = 256 * 1024;
+
+/// One decoded message.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sample {
+    /// The sample's own time, epoch milliseconds, where the payload has one.
+    pub timestamp_ms: Option<i64>,
+    /// Whether the sender vouches for it: its quality is 1, or it states none.
+    pub quality_good: bool,
+    /// Sequence number, where the payload has one.
+    pub sequence: Option<u64>,
+    /// For each point of the profile that the payload carries: its index and value, canonical unit.
+    pub values: Vec<(usize, Result<f64, DecodeError>)>,
+}
+
+/// Why a payload says nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum PayloadError {
+    /// The profile is not for MQTT.
+    #[error("the profile is not for MQTT")]
+    NotMqtt,
+    /// The payload is too large.
+    #[error("the payload has {0} bytes, more than {PAYLOAD_MAX}")]
+    TooLarge(usize),
+    /// The payload is not JSON.
+    #[error("the payload is not JSON")]
+    NotJson(#[source] serde_json::Error),
+    /// The time or sequence number is not a number.
+    #[error("`{0}` is not a whole number")]
+    NotANumber(String),
+}
+
+/// The topic of a device: `{device}` replaced by its id.
+pub fn topic(map: &MqttMap, device: &str) -> String {
+    map.topic.replace("{device}", device)
+}
+
+/// Decodes a message. A field that is absent is not in the answer; `null` is no value, never zero; a number in quotes
+/// is refused.
+pub fn decode(profile: &Profile, payload: &[u8]) -> Result<Sample, PayloadError> {
+    let Mapping::Mqtt(map) = &profile.mapping else {
+        return Err(PayloadError::NotMqtt);
+    };
+    if payload.len() > PAYLOAD_MAX {
+        return Err(PayloadError::TooLarge(payload.len()));
+    }
+    let json: Value = serde_json::from_slice(payload).map_err(PayloadError::NotJson)?;
+    let timestamp_ms = whole(&json, map.timestamp.as_deref(), Value::as_i64)?;
+    let sequence = whole(&json, map.sequence.as_deref(), Value::as_u64)?;
+    let quality = map.quality.as_deref().and_then(|pointer| json.pointer(pointer));
+    let values = profile.points.iter().enumerate().filter_map(|(index, point)| {
+        let Place::Pointer(pointer) = &point.place else {
+            return None;
+        };
+        let value = match json.pointer(pointer)? {
+            Value::Number(number) => match number.as_f64() {
+                Some(raw) => codec::check(point, raw * point.scale + point.offset),
+                None => Err(DecodeError::Malformed),
+            },
+            Value::Bool(flag) => codec::decode_bit(point, *flag),
+            Value::Null => Err(DecodeError::NoValue),
+            Value::String(_) | Value::Array(_) | Value::Object(_) => Err(DecodeError::Malformed),
+        };
+        Some((index, value))
+    });
+    Ok(Sample {
+        timestamp_ms,
+        sequence,
+        quality_good: quality.is_none_or(|quality| quality.as_i64() == Some(1)),
+        values: values.collect(),
+    })
+}
+
+fn whole<T>(
+    json: &Value,
+    pointer: Option<&str>,
+    read: impl Fn(&Value) -> Option<T>,
+) -> Result<Option<T>, PayloadError> {
+    let Some((pointer, field)) = pointer.and_then(|pointer| Some((pointer, json.pointer(pointer)?))) else {
+        return Ok(None);
+    };
+    read(field)
+        .map(Some)
+        .ok_or_else(|| PayloadError::NotANumber(pointer.to_owned()))
+}
+
+/// A message with the given values (index in the profile, canonical unit); empty for a profile that is not for MQTT.
+/// A value that is not finite becomes `null`.
+pub fn encode(profile: &Profile, values: &[(usize, f64)], timestamp_ms: i64, sequence: u64) -> Vec<u8> {
+    let Mapping::Mqtt(map) = &profile.mapping else {
+        return Vec::new();
+    };
+    let mut json = Value::Object(Map::new());
+    for (pointer, value) in [
+        (&map.timestamp, Value::from(timestamp_ms)),
+        (&map.quality, Value::from(1)),
+        (&map.sequence, Value::from(sequence)),
+    ] {
+        if let Some(pointer) = pointer {
+            insert(&mut json, pointer, value);
+        }
+    }
+    for (index, value) in values {
+        let Some(point) = profile.points.get(*index) else {
+            continue;
+        };
+        if let Place::Pointer(pointer) = &point.place {
+            insert(&mut json, pointer, Value::from((value - point.offset) / point.scale));
+        }
+    }
+    json.to_string().into_bytes()
+}
+
+/// Puts a value at a JSON pointer, making the objects on the way.
+fn insert(json: &mut Value, pointer: &str, value: Value) {
+    let mut place = json;
+    for token in pointer.split('/').skip(1) {
+        let key = token.replace("~1", "/").replace("~0", "~");
+        if !place.is_object() {
+            *place = Value::Object(Map::new());
+        }
+        let Value::Object(object) = place else { return };
+        place = object.entry(key).or_insert(Value::Null);
+    }
+    *place = value;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::embedded;
+    use proptest::prelude::*;
+
+    fn rack() -> Profile {
+        embedded::profile("rack-mqtt").unwrap()
+    }
+
+    fn index(profile: &Profile, name: &str) -> usize {
+        profile.points.iter().position(|point| point.name == name).unwrap()
+    }
+
+    #[test]
+    fn what_is_encoded_is_decoded() {
+        let profile = rack();
+        let (power, margin) = (index(&profile, "power"), index(&profile, "chip_margin"));
+        let sample = decode(
+            &profile,
+            &encode(&profile, &[(power, 101.5), (margin, 12.25)], 1_700_000_000_000, 7),
+        )
+        .unwrap();
+        assert_eq!(sample.timestamp_ms, Some(1_700_000_000_000));
+        assert_eq!(sample.sequence, Some(7));
+        assert!(sample.quality_good);
+        assert!(sample.values.contains(&(power, Ok(101.5))) && sample.values.contains(&(margin, Ok(12.25))));
+    }
+
+    #[test]
+    fn null_is_no_value_and_a_quoted_number_is_refused() {
+        let profile = rack();
+        let power = index(&profile, "power");
+        let value = |text: &str| {
+            let payload = String::from_utf8(encode(&profile, &[(power, 1.0)], 0, 0))
+                .unwrap()
+                .replace("1.0", text);
+            decode(&profile, payload.as_bytes())
+                .unwrap()
+                .values
+                .iter()
+                .find(|(i, _)| *i == power)
+                .unwrap()
+                .1
+        };
+        assert_eq!(value("null"), Err(DecodeError::NoValue));
+        assert_eq!(value("\"1.0\""), Err(DecodeError::Malformed));
+        assert!(matches!(value("1e9"), Err(DecodeError::OutOfRange { .. })));
+    }
+
+    #[test]
+    fn a_bad_quality_is_told() {
+        let profile = rack();
+        let payload = String::from_utf8(encode(&profile, &[], 0, 0))
+            .unwrap()
+            .replace("\"quality\":1", "\"quality\":0");
+        assert!(!decode(&profile, payload.as_bytes()).unwrap().quality_good);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_decode_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert!(decode(&rack(), &bytes).map_or(true, |sample| sample.values.len() < 100));
+        }
+
+        #[test]
+        fn any_json_decodes_without_a_panic(text in "[\\[\\]{}\":,a-z0-9.eE-]{0,80}") {
+            prop_assert!(decode(&rack(), text.as_bytes()).map_or(true, |sample| sample.values.len() < 100));
+        }
+    }
+}
