@@ -286,7 +286,7 @@ mod tests {
         fn any_changed_bit_is_found(payload in prop::collection::vec(any::<u8>(), 1..60), at in any::<prop::sample::Index>(), bit in 0..8) {
             let (mut bytes, _) = frame(Kind::Entry, (1, 2), &payload, &[], &START);
             let at = at.index(bytes.len());
-            bytes[at] ^= 1 << bit;
+            bytes[at] ^= 1_u8 << bit;
             prop_assert!(Frame::parse(&bytes).is_err());
         }
 
