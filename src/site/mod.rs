@@ -4,12 +4,20 @@
 //! (`ISOTHERM__SECTION__KEY`), and answers either a [`Site`] in which every reference is resolved
 //! or every mistake at once.
 
+mod bind;
+mod build;
 mod check;
+mod hash;
 mod ids;
+mod layers;
 mod limits;
 pub mod load;
+mod nodes;
 mod points;
+mod profiles;
+mod ranges;
 mod raw;
+mod read;
 mod topology;
 
 pub use ids::{

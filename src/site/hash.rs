@@ -1,0 +1,49 @@
+//! The hash that names a configuration in records.
+
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use toml::{Table, Value};
+
+/// Keys whose values are secret: they do not change how the plant is run, and a hash of a short secret can be guessed.
+const SECRETS: &[(&str, &str)] = &[("mqtt", "password"), ("api", "operator_token")];
+
+/// SHA-256, in hex, over the merged configuration in sorted order and the text of every profile in use.
+pub(super) fn of(merged: &Table, profiles: &BTreeMap<String, String>) -> String {
+    let mut merged = merged.clone();
+    for (section, key) in SECRETS {
+        if let Some(table) = merged.get_mut(*section).and_then(Value::as_table_mut) {
+            table.remove(*key);
+        }
+    }
+    let mut digest = Sha256::new();
+    digest.update(merged.to_string());
+    for (name, text) in profiles {
+        digest.update(format!("\n# profile {name}\n"));
+        digest.update(text);
+    }
+    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hash(text: &str) -> String {
+        of(&text.parse().unwrap(), &BTreeMap::new())
+    }
+
+    #[test]
+    fn order_and_secrets_do_not_count_and_values_do() {
+        let hall = hash("[site]\nname = 'a'\naltitude_m = 1\n[api]\noperator_token = 'x'");
+        assert_eq!(hall.len(), 64);
+        assert_eq!(hall, hash("[api]\noperator_token = 'y'\n[site]\naltitude_m = 1\nname = 'a'"));
+        assert_ne!(hall, hash("[site]\nname = 'a'\naltitude_m = 2\n[api]\noperator_token = 'x'"));
+    }
+
+    #[test]
+    fn a_change_in_a_profile_is_a_change_of_the_site() {
+        let table = Table::new();
+        let with = |text: &str| of(&table, &BTreeMap::from([("cdu".to_owned(), text.to_owned())]));
+        assert_ne!(with("max = 1"), with("max = 2"));
+    }
+}
