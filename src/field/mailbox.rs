@@ -43,7 +43,8 @@ impl Mailbox {
                 continue;
             };
             let superseded = slot.is_some_and(|present: Reading| present.mono_ms > sampled_ms);
-            if superseded || now.seconds_since(sampled_ms) > *timeout_s {
+            let in_time = now.seconds_since(sampled_ms) <= *timeout_s;
+            if superseded || !in_time {
                 continue;
             }
             if let Some((value, quality)) = judge(arrival, *plausible, *slot) {
@@ -59,7 +60,8 @@ impl Mailbox {
             let Some(reading) = reading else { continue };
             // A link may have put it between the making of `now` and this line: it is of now.
             reading.mono_ms = reading.mono_ms.min(now.mono_ms);
-            if reading.age_s(now) > *timeout_s {
+            let in_time = reading.age_s(now) <= *timeout_s;
+            if !in_time {
                 reading.quality = Quality::Stale;
             }
         }
