@@ -3,15 +3,18 @@
 //! Where a name is wrong, the mistake is noted and a stand-in id is used; such a site is never handed out.
 
 use super::bind::Binder;
+use super::findings::{Findings, unknown};
 use super::ids::{AirUnitId, CduId, EquipmentId, LoopId, MeterId, RackId, RejectionId, ReuseId, ZoneId};
 use super::profiles::Profiles;
 use super::raw::Raw;
-use super::read::{Findings, unknown};
 use super::topology::{AirUnit, Cdu, FacilityLoop, Meter, Rack, Rejection, Reuse, Weather, Zone};
 use super::{
     AirUnitPoints, CduPoints, LoopPoints, MeterPoints, PointId, RackPoints, RejectionPoints, ReusePoints, Site,
     WeatherPoints, hash, nodes,
 };
+
+/// Index of what a wrong name stands for: no vector is that long, so nothing is connected there.
+pub(super) const UNRESOLVED: usize = usize::MAX;
 
 /// The names of what others refer to.
 struct Names<'a> {
@@ -33,8 +36,9 @@ impl Names<'_> {
     fn index(&self, names: &[String], class: &str, name: &str, path: &str) -> usize {
         names.iter().position(|known| known == name).unwrap_or_else(|| {
             let known: Vec<_> = names.iter().map(String::as_str).collect();
-            self.findings.add(format!("{path}.{class}"), unknown(class, name, &known));
-            0
+            self.findings
+                .add(format!("{path}.{class}"), unknown(class, name, &known));
+            UNRESOLVED
         })
     }
 }
@@ -81,7 +85,13 @@ pub(super) fn build(raw: Raw, profiles: Profiles, findings: &Findings<'_>) -> Si
     for (index, entry) in raw.loops.into_iter().enumerate() {
         let links = entry.links;
         let zone = names.zone(&links.zone, &entry.path);
-        let device = binder.device(EquipmentId::Loop(LoopId(index)), entry.class, &links.id, zone, links.device);
+        let device = binder.device(
+            EquipmentId::Loop(LoopId(index)),
+            entry.class,
+            &links.id,
+            zone,
+            links.device,
+        );
         loops.push(FacilityLoop {
             points: LoopPoints::bind(|name, unit| binder.find(device, name, unit)),
             name: links.id,
@@ -99,8 +109,14 @@ pub(super) fn build(raw: Raw, profiles: Profiles, findings: &Findings<'_>) -> Si
     for (index, entry) in raw.racks.into_iter().enumerate() {
         let links = entry.links;
         let cdu = CduId(names.index(&names.cdus, "cdu", &links.cdu, &entry.path));
-        let zone = cdus.get(cdu.0).map_or(ZoneId(0), |parent: &Cdu| parent.zone);
-        let device = binder.device(EquipmentId::Rack(RackId(index)), entry.class, &links.id, zone, links.device);
+        let zone = cdus.get(cdu.0).map_or(ZoneId(UNRESOLVED), |parent: &Cdu| parent.zone);
+        let device = binder.device(
+            EquipmentId::Rack(RackId(index)),
+            entry.class,
+            &links.id,
+            zone,
+            links.device,
+        );
         if let Some(parent) = cdus.get_mut(cdu.0) {
             parent.racks.push(RackId(index));
         }
@@ -123,7 +139,13 @@ pub(super) fn build(raw: Raw, profiles: Profiles, findings: &Findings<'_>) -> Si
     for (index, entry) in raw.meters.into_iter().enumerate() {
         let links = entry.links;
         let zone = names.zone(&links.zone, &entry.path);
-        let device = binder.device(EquipmentId::Meter(MeterId(index)), entry.class, &links.id, zone, links.device);
+        let device = binder.device(
+            EquipmentId::Meter(MeterId(index)),
+            entry.class,
+            &links.id,
+            zone,
+            links.device,
+        );
         meters.push(Meter {
             points: MeterPoints::bind(|name, unit| binder.find(device, name, unit)),
             name: links.id,
@@ -137,14 +159,26 @@ pub(super) fn build(raw: Raw, profiles: Profiles, findings: &Findings<'_>) -> Si
         let links = entry.links;
         let zone = names.zone(&links.zone, &entry.path);
         let device = binder.device(EquipmentId::Weather, entry.class, &links.id, zone, links.device);
-        Weather { points: WeatherPoints::bind(|name, unit| binder.find(device, name, unit)), name: links.id, device }
+        Weather {
+            points: WeatherPoints::bind(|name, unit| binder.find(device, name, unit)),
+            name: links.id,
+            device,
+        }
     });
     let bound = binder.finish();
     let mut zones = vec![];
     for (index, entry) in raw.zones.into_iter().enumerate() {
-        let own = bound.points.iter().enumerate().filter(|(_, point)| point.zone == ZoneId(index));
+        let own = bound
+            .points
+            .iter()
+            .enumerate()
+            .filter(|(_, point)| point.zone == ZoneId(index));
         let points = own.map(|(point, _)| PointId(point)).collect();
-        zones.push(Zone { name: entry.links.id, authority: entry.links.authority, points });
+        zones.push(Zone {
+            name: entry.links.id,
+            authority: entry.links.authority,
+            points,
+        });
     }
     Site {
         zones,

@@ -7,6 +7,7 @@
 mod bind;
 mod build;
 mod check;
+mod findings;
 mod hash;
 mod ids;
 mod layers;
@@ -20,6 +21,7 @@ mod raw;
 mod read;
 mod topology;
 
+pub use check::warnings;
 pub use ids::{
     AirUnitId, CduId, DeviceId, EquipmentId, LoopId, MeterId, PointId, RackId, RejectionId, ReuseId, ZoneId,
 };

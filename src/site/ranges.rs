@@ -97,3 +97,50 @@ const RANGES: &[Range] = &[
     range("fall_per_min", 1e-6, 1e9, ""),
     range("bounded_band", 0.0, 1e9, ""),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+    use toml::{Table, Value};
+
+    /// Keys of a point's table, whose range is that of the quantity, and lists, whose range is checked as a whole.
+    const BY_OTHER_RULES: &[&str] = &["min", "max", "release", "unit", "carbon_g_per_kwh"];
+
+    fn numbers(table: &Table, keys: &mut BTreeSet<String>) {
+        for (key, value) in table {
+            match value {
+                Value::Table(inner) => numbers(inner, keys),
+                Value::Array(items) => items
+                    .iter()
+                    .filter_map(Value::as_table)
+                    .for_each(|inner| numbers(inner, keys)),
+                Value::Integer(_) | Value::Float(_) => drop(keys.insert(key.clone())),
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn every_number_of_the_examples_has_a_range_and_every_range_a_number() {
+        let mut keys = BTreeSet::new();
+        for text in [
+            include_str!("../../config/defaults.toml"),
+            include_str!("../../config/demo.toml"),
+            include_str!("../../config/frontier.toml"),
+        ] {
+            numbers(&text.parse().unwrap(), &mut keys);
+        }
+        let unranged: Vec<_> = keys
+            .iter()
+            .filter(|key| of(key).is_none() && !BY_OTHER_RULES.contains(&key.as_str()))
+            .collect();
+        assert!(unranged.is_empty(), "{unranged:?}");
+        let unused: Vec<_> = RANGES
+            .iter()
+            .filter(|range| !keys.contains(range.key))
+            .map(|range| range.key)
+            .collect();
+        assert!(unused.is_empty(), "{unused:?}");
+    }
+}
