@@ -49,7 +49,8 @@ fn cases() -> Vec<PathBuf> {
 }
 
 fn lines(mistakes: &[Mistake]) -> String {
-    mistakes.iter().map(|mistake| format!("{mistake}\n")).collect()
+    let lines: Vec<_> = mistakes.iter().map(|mistake| format!("{mistake}\n")).collect();
+    lines.concat()
 }
 
 fn points(site: &Site) -> String {

@@ -3,6 +3,7 @@
 use super::{Failure, load_site};
 use crate::site::{self, RejectionKind, Site};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 /// Arguments of `isotherm check`.
@@ -72,12 +73,13 @@ pub fn summary(site: &Site) -> String {
             format!("{}, every {} s", site.control.strategy.name(), site.control.cycle_s),
         ),
     ];
-    let mut text: String = lines
-        .iter()
-        .map(|(name, value)| format!("{name:<10} {value}\n"))
-        .collect();
     let warnings = site::warnings(site);
-    text.extend(warnings.iter().map(|warning| format!("{:<10} {warning}\n", "look at")));
+    let warnings = warnings.into_iter().map(|warning| ("look at", warning));
+    let mut text = String::new();
+    for (name, value) in lines.into_iter().chain(warnings) {
+        // Writing to a String cannot fail.
+        let _infallible = writeln!(text, "{name:<10} {value}");
+    }
     text
 }
 

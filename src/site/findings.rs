@@ -67,7 +67,7 @@ fn once_for_a_class(mistakes: Vec<Mistake>, layers: &Layers) -> Vec<Mistake> {
     }
     let with_count = |(mut mistake, more): (Mistake, usize)| {
         if more > 0 {
-            mistake.message.push_str(&format!("; the same for {more} more"));
+            mistake.message = format!("{}; the same for {more} more", mistake.message);
         }
         mistake
     };

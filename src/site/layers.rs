@@ -109,8 +109,8 @@ impl Layers {
         } else {
             path
         };
-        let parents = std::iter::successors(Some(key), |inner| inner.rsplit_once('.').map(|(outer, _)| outer));
-        let line = parents.filter_map(|parent| self.site.lines.get(parent)).next();
+        let mut parents = std::iter::successors(Some(key), |inner| inner.rsplit_once('.').map(|(outer, _)| outer));
+        let line = parents.find_map(|parent| self.site.lines.get(parent));
         Mistake::at(&self.site.name, line.copied(), key, message)
     }
 

@@ -111,7 +111,8 @@ mod tests {
     const DEMO: &str = include_str!("../../config/demo.toml");
 
     fn show(mistakes: &[Mistake]) -> String {
-        mistakes.iter().map(|mistake| format!("{mistake}\n")).collect()
+        let lines: Vec<_> = mistakes.iter().map(|mistake| format!("{mistake}\n")).collect();
+        lines.concat()
     }
 
     fn embedded(name: &str) -> Site {
