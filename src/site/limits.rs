@@ -151,7 +151,7 @@ pub struct TrimRespondSettings {
     pub step_s: f64,
     /// Ignored requests I.
     pub ignored_requests: f64,
-    /// Trim per step, on the reset's 0-to-1 scale (0 least cooling).
+    /// Trim per step, on the reset's 0-to-1 scale (0 least cooling); not positive.
     pub trim: f64,
     /// Response per request beyond the ignored ones.
     pub respond: f64,
@@ -193,8 +193,7 @@ pub struct ForecastSettings {
 }
 
 /// Where the job queue comes from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, tag = "source", rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq)]
 pub enum WorkloadSettings {
     /// No queue: the forecast works from rack power alone.
     None,

@@ -143,4 +143,31 @@ mod tests {
             .collect();
         assert!(unused.is_empty(), "{unused:?}");
     }
+
+    fn leaves(table: &Table, keys: &mut BTreeSet<String>) {
+        for (key, value) in table {
+            match value {
+                Value::Table(inner) => leaves(inner, keys),
+                _ => drop(keys.insert(key.clone())),
+            }
+        }
+    }
+
+    #[test]
+    fn the_reference_names_every_key_with_its_range() {
+        let mut names: BTreeSet<_> = RANGES.iter().map(|range| range.key.to_owned()).collect();
+        leaves(&include_str!("../../config/defaults.toml").parse().unwrap(), &mut names);
+        let reference = include_str!("../../config/README.md");
+        for name in names {
+            let cell = format!("| `{name}` | ");
+            let rows: Vec<_> = reference.lines().filter_map(|line| line.strip_prefix(&cell)).collect();
+            assert!(!rows.is_empty(), "config/README.md has no row for `{name}`");
+            let Some(range) = of(&name) else { continue };
+            let text = format!("{} to {} {}", range.low, range.high, range.unit);
+            assert!(
+                rows.iter().all(|row| row.starts_with(text.trim_end())),
+                "`{name}` is {text}, not {rows:?}"
+            );
+        }
+    }
 }
