@@ -5,5 +5,5 @@ mod record;
 mod step;
 
 pub use mind::Mind;
-pub use record::CycleRecord;
+pub use record::{Commanded, CycleRecord};
 pub use step::{Core, Inputs, Outcome, step};

@@ -1,0 +1,334 @@
+//! Where the service hangs out each cycle and the readers look: the latest view, the events, the derived series.
+
+use super::requests::Answer;
+use super::trend::Trend;
+use super::view::{
+    BooksView, CduView, ControlView, DeviceView, EquipmentView, EventView, ForecastView, JobView, JobsView, Mode,
+    OwnerView, PaceView, RackView, ReadingView, SetpointView, StoreView, View, ZoneView, rounded, rounded_band,
+};
+use crate::cycle::CycleRecord;
+use crate::ledger;
+use crate::site::{EquipmentId, PointId, Site};
+use crate::snapshot::{Author, HORIZONS, HORIZONS_S, HeatBand, JobState, Severity};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Instant;
+use tokio::sync::{broadcast, watch};
+
+/// Events kept for `/api/v1/events`.
+pub const EVENTS: usize = 500;
+/// Events in a view.
+const EVENTS_IN_VIEW: usize = 40;
+/// How far back an event in the same words is found and counted instead of listed again.
+const EVENTS_MERGED: usize = 30;
+/// Jobs in a view.
+const JOBS_IN_VIEW: usize = 200;
+
+/// What the edges know beside the record.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Edges {
+    /// Real time that the step took, ms.
+    pub step_ms: f64,
+    /// Cycles that began late.
+    pub late: u64,
+    /// Steps that took too long.
+    pub overruns: u64,
+    /// Device links.
+    pub devices: Vec<DeviceView>,
+    /// The local record.
+    pub store: StoreView,
+}
+
+/// What outlives one view.
+#[derive(Debug)]
+pub(super) struct Memory {
+    /// Newest last.
+    pub events: VecDeque<EventView>,
+    /// Occurrences by severity and code since start.
+    pub event_counts: BTreeMap<(Severity, String), u64>,
+    pub trend: Trend,
+}
+
+/// The readers' end.
+#[derive(Debug, Clone)]
+pub(super) struct Seen {
+    pub view: watch::Receiver<Option<Arc<View>>>,
+    pub memory: Arc<Mutex<Memory>>,
+    pub answers: broadcast::Sender<Arc<Answer>>,
+}
+
+impl Seen {
+    /// The memory; a writer that panicked left it whole, since every change to it is one push.
+    pub(super) fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn latest(&self) -> Option<Arc<View>> {
+        self.view.borrow().clone()
+    }
+}
+
+/// The writer's end: turns the record of each cycle into a view.
+#[derive(Debug)]
+pub struct Board {
+    site: Arc<Site>,
+    mode: Mode,
+    speed: f64,
+    points: BTreeMap<EquipmentId, Vec<PointId>>,
+    view: watch::Sender<Option<Arc<View>>>,
+    seen: Seen,
+}
+
+impl Board {
+    pub(super) fn new(site: Arc<Site>, mode: Mode, speed: f64) -> (Self, Seen) {
+        let mut points: BTreeMap<EquipmentId, Vec<PointId>> = BTreeMap::new();
+        for (index, spec) in site.points.iter().enumerate() {
+            points.entry(spec.equipment).or_default().push(PointId(index));
+        }
+        let memory = Memory { events: VecDeque::new(), event_counts: BTreeMap::new(), trend: Trend::new(&site) };
+        let (view, seen_view) = watch::channel(None);
+        let seen = Seen { view: seen_view, memory: Arc::new(Mutex::new(memory)), answers: broadcast::Sender::new(64) };
+        (Self { site, mode, speed, points, view, seen: seen.clone() }, seen)
+    }
+
+    /// Shows a cycle: views, events and answers to the requests that it took.
+    pub fn show(&mut self, record: &CycleRecord, edges: Edges) {
+        let events = {
+            let mut memory = self.seen.memory();
+            for event in &record.events {
+                memory.note(record, event);
+            }
+            memory.events.iter().rev().take(EVENTS_IN_VIEW).cloned().collect()
+        };
+        let view = Arc::new(self.view(record, edges, events));
+        self.seen.memory().trend.push(&view);
+        self.view.send_replace(Some(view));
+        for request in &record.inputs.requests {
+            // Nobody waits where the request did not come over REST.
+            drop(self.seen.answers.send(Arc::new(Answer::of(&self.site, request, record))));
+        }
+    }
+
+    fn view(&self, record: &CycleRecord, edges: Edges, events: Vec<EventView>) -> View {
+        let site = &*self.site;
+        let sheet = Sheet::new(site, &self.points, record);
+        let racks: Vec<RackView> = (site.racks.iter().enumerate())
+            .map(|(index, _)| RackView {
+                equipment: sheet.equipment(EquipmentId::Rack(crate::site::RackId(index))),
+                heat: band(&record.heat.racks, index),
+            })
+            .collect();
+        let cdus = site.cdus.iter().enumerate().map(|(index, cdu)| {
+            let margins = cdu.racks.iter().filter_map(|rack| {
+                let rack = &racks.get(rack.0)?.equipment;
+                Some((rack.good("chip_margin")?, rack.name.clone()))
+            });
+            let worst = margins.min_by(|a, b| a.0.total_cmp(&b.0));
+            CduView {
+                equipment: sheet.equipment(EquipmentId::Cdu(crate::site::CduId(index))),
+                heat: band(&record.heat.cdus, index),
+                worst_margin_k: worst.as_ref().map(|(margin, _)| *margin),
+                worst_rack: worst.map(|(_, rack)| rack),
+            }
+        });
+        let cdus = cdus.collect();
+        View {
+            site: site.name.clone(),
+            cycle: record.cycle,
+            wall_ms: record.now.wall_ms,
+            mode: self.mode,
+            speed: self.speed,
+            pace: PaceView {
+                period_s: site.control.cycle_s,
+                step_ms: rounded(edges.step_ms),
+                late: edges.late,
+                overruns: edges.overruns,
+            },
+            control: control(record),
+            zones: zones(site, record),
+            loops: sheet.all(site.loops.len(), |index| EquipmentId::Loop(crate::site::LoopId(index))),
+            rejection: sheet.all(site.rejection.len(), |index| EquipmentId::Rejection(crate::site::RejectionId(index))),
+            reuse: sheet.all(site.reuse.len(), |index| EquipmentId::Reuse(crate::site::ReuseId(index))),
+            air_units: sheet.all(site.air_units.len(), |index| EquipmentId::AirUnit(crate::site::AirUnitId(index))),
+            meters: sheet.all(site.meters.len(), |index| EquipmentId::Meter(crate::site::MeterId(index))),
+            weather: site.weather.as_ref().map(|_| sheet.equipment(EquipmentId::Weather)),
+            cdus,
+            racks,
+            forecast: ForecastView {
+                source: record.heat.source,
+                horizons_s: HORIZONS_S,
+                notes: record.heat.notes.clone(),
+            },
+            jobs: jobs(record),
+            books: BooksView {
+                account: record.account.clone(),
+                today_indicators: ledger::indicators(&record.account.today),
+                total_indicators: ledger::indicators(&record.account.total),
+            },
+            devices: edges.devices,
+            store: edges.store,
+            events,
+            readings: sheet.readings,
+            shown: Instant::now(),
+            json: OnceLock::new(),
+        }
+    }
+}
+
+impl Memory {
+    fn note(&mut self, record: &CycleRecord, event: &crate::snapshot::Event) {
+        *self.event_counts.entry((event.severity, event.code.clone())).or_default() += 1;
+        let same = |seen: &EventView| {
+            seen.code == event.code && seen.subject == event.subject && seen.text == event.text
+        };
+        let known = self.events.iter().rev().take(EVENTS_MERGED).position(same);
+        let known = known.and_then(|back| self.events.remove(self.events.len() - 1 - back));
+        if self.events.len() == EVENTS {
+            self.events.pop_front();
+        }
+        self.events.push_back(EventView {
+            cycle: record.cycle,
+            wall_ms: record.now.wall_ms,
+            severity: event.severity,
+            code: event.code.clone(),
+            subject: event.subject.clone(),
+            text: event.text.clone(),
+            times: known.map_or(0, |known| known.times) + 1,
+        });
+    }
+}
+
+/// One cycle's values by point.
+struct Sheet<'a> {
+    site: &'a Site,
+    points: &'a BTreeMap<EquipmentId, Vec<PointId>>,
+    readings: Vec<Option<ReadingView>>,
+    commanded: Vec<Option<(f64, &'a Author)>>,
+    planned: Vec<Option<f64>>,
+}
+
+impl<'a> Sheet<'a> {
+    fn new(site: &'a Site, points: &'a BTreeMap<EquipmentId, Vec<PointId>>, record: &'a CycleRecord) -> Self {
+        let mut commanded = vec![None; site.points.len()];
+        for command in &record.commands {
+            if let Some(slot) = commanded.get_mut(command.point.0) {
+                *slot = Some((command.value, &command.author));
+            }
+        }
+        let mut planned = vec![None; site.points.len()];
+        for setpoint in &record.plan.setpoints {
+            if let Some(slot) = planned.get_mut(setpoint.point.0) {
+                *slot = Some(setpoint.value);
+            }
+        }
+        let snapshot = &record.inputs.snapshot;
+        let reading = |index| Some(ReadingView::of(snapshot.reading(PointId(index))?, record.now));
+        Self { site, points, readings: (0..site.points.len()).map(reading).collect(), commanded, planned }
+    }
+
+    fn all(&self, count: usize, id: impl Fn(usize) -> EquipmentId) -> Vec<EquipmentView> {
+        (0..count).map(|index| self.equipment(id(index))).collect()
+    }
+
+    fn equipment(&self, id: EquipmentId) -> EquipmentView {
+        let name = self.site.equipment_name(id).to_owned();
+        let mut shown = EquipmentView { name, ..EquipmentView::default() };
+        for point in self.points.get(&id).into_iter().flatten() {
+            let spec = self.site.spec(*point);
+            let reading = self.readings.get(point.0).copied().flatten();
+            let Some(write) = &spec.write else {
+                shown.readings.insert(spec.quantity.clone(), reading);
+                continue;
+            };
+            let command = self.commanded.get(point.0).copied().flatten();
+            let setpoint = SetpointView {
+                reading,
+                commanded: command.map(|(value, _)| rounded(value)),
+                owner: command.map(|(_, author)| owner(author)),
+                planned: self.planned.get(point.0).copied().flatten().map(rounded),
+                release: write.release,
+            };
+            shown.setpoints.insert(spec.quantity.clone(), setpoint);
+        }
+        shown
+    }
+}
+
+fn owner(author: &Author) -> OwnerView {
+    match author {
+        Author::Strategy(kind) => OwnerView { kind: "strategy", name: kind.name().to_owned() },
+        Author::Operator(name) => OwnerView { kind: "operator", name: name.clone() },
+        Author::Safety => OwnerView { kind: "safety", name: String::new() },
+        Author::Release => OwnerView { kind: "release", name: String::new() },
+    }
+}
+
+fn band(bands: &[HeatBand], index: usize) -> HeatBand {
+    let unknown = HeatBand { now_kw: f64::NAN, mean_kw: [f64::NAN; HORIZONS], upper_kw: [f64::NAN; HORIZONS] };
+    bands.get(index).map_or(unknown, rounded_band)
+}
+
+fn control(record: &CycleRecord) -> ControlView {
+    let plan = &record.plan;
+    ControlView {
+        strategy: plan.strategy,
+        imposed: record.inputs.imposed.is_some(),
+        status: plan.status,
+        sentence: plan.report.sentence.clone(),
+        binding: plan.report.binding.clone(),
+        cost_per_h: plan.report.cost_per_h.clone(),
+        expected_cooling_kw: plan.report.cooling_kw,
+        changes: record.safety.changes.clone(),
+    }
+}
+
+fn zones(site: &Site, record: &CycleRecord) -> Vec<ZoneView> {
+    let zones = site.zones.iter().zip(&record.safety.zones);
+    zones
+        .map(|(zone, report)| ZoneView {
+            name: zone.name.clone(),
+            level: report.level,
+            authority: report.authority,
+            wanted: report.wanted,
+            causes: report.causes.clone(),
+        })
+        .collect()
+}
+
+fn jobs(record: &CycleRecord) -> JobsView {
+    let queue = &record.inputs.queue;
+    let mut shown = JobsView { age_s: queue.mono_ms.map(|at| record.now.seconds_since(at)), ..JobsView::default() };
+    let mut list = Vec::with_capacity(queue.jobs.len());
+    for job in &queue.jobs {
+        let (rank, state, start_ms) = match job.state {
+            JobState::Starting { start_ms } => (0, "starting", Some(start_ms)),
+            JobState::Running { start_ms } => (1, "running", Some(start_ms)),
+            JobState::Pending { expected_start_ms } => (2, "pending", expected_start_ms),
+        };
+        match job.state {
+            JobState::Starting { .. } => shown.starting += 1,
+            JobState::Running { .. } => {
+                shown.running += 1;
+                shown.running_gpus += u64::from(job.gpus);
+            }
+            JobState::Pending { .. } => shown.pending += 1,
+        }
+        list.push((rank, start_ms.unwrap_or(i64::MAX), state, start_ms, job));
+    }
+    list.sort_by_key(|(rank, start, ..)| (*rank, *start));
+    let list = list.into_iter().take(JOBS_IN_VIEW);
+    shown.list = list
+        .map(|(_, _, state, start_ms, job)| JobView {
+            id: job.id.clone(),
+            state,
+            start_ms,
+            name: job.name.clone(),
+            user: job.user.clone(),
+            partition: job.partition.clone(),
+            gpus: job.gpus,
+            nodes: job.node_count,
+            time_limit_s: job.time_limit_s,
+        })
+        .collect();
+    shown
+}

@@ -1,0 +1,283 @@
+//! The REST interface: what the facility is, what it does, what happened, and what a person asks of it.
+
+use super::guard::authorise;
+use super::problem::Problem;
+use super::requests::{self, MAX_BODY};
+use super::trend::{Sample, thin};
+use super::view::View;
+use super::{Shared, metrics};
+use crate::site::{PointId, Site, WriteSpec};
+use axum::Json;
+use axum::body::{Body, to_bytes};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::time::timeout;
+
+/// Most tags in one query.
+const MAX_TAGS: usize = 200;
+/// Most points in one series.
+const MAX_POINTS: usize = 5000;
+/// Points in one series, where the query names none.
+const POINTS: usize = 600;
+/// Span of a series, where the query names none, ms.
+const SPAN_MS: i64 = 3_600_000;
+
+pub(super) async fn site(State(shared): State<Shared>) -> Json<Value> {
+    Json(describe(&shared.site))
+}
+
+/// The static description: what stands where, with nameplates, limits and prices; no addresses and no secrets.
+fn describe(site: &Site) -> Value {
+    let zone = |zone: crate::site::ZoneId| site.zones.get(zone.0).map(|zone| zone.name.as_str());
+    let loop_name = |id: crate::site::LoopId| site.loops.get(id.0).map(|known| known.name.as_str());
+    let racks = |cdu: &crate::site::Cdu| -> Vec<&str> {
+        cdu.racks.iter().filter_map(|rack| site.racks.get(rack.0)).map(|rack| rack.name.as_str()).collect()
+    };
+    json!({
+        "name": site.name,
+        "time_zone": site.time_zone,
+        "altitude_m": site.altitude_m,
+        "currency": site.currency,
+        "cycle_s": site.control.cycle_s,
+        "hash": site.hash,
+        "version": env!("CARGO_PKG_VERSION"),
+        "override_max_s": site.safety.override_max_s,
+        "actions": !site.api.operator_token.is_empty(),
+        "limits": site.limits,
+        "prices": site.prices,
+        "zones": site.zones.iter().map(|zone| json!({"name": zone.name, "authority": zone.authority})).collect::<Vec<_>>(),
+        "loops": site.loops.iter().map(|each| json!({
+            "name": each.name, "zone": zone(each.zone), "nameplate": each.nameplate,
+        })).collect::<Vec<_>>(),
+        "cdus": site.cdus.iter().map(|each| json!({
+            "name": each.name, "zone": zone(each.zone), "loop": loop_name(each.facility_loop),
+            "nameplate": each.nameplate, "racks": racks(each),
+        })).collect::<Vec<_>>(),
+        "racks": site.racks.iter().map(|each| json!({
+            "name": each.name, "zone": zone(each.zone),
+            "cdu": site.cdus.get(each.cdu.0).map(|cdu| cdu.name.as_str()), "nameplate": each.nameplate,
+        })).collect::<Vec<_>>(),
+        "rejection": site.rejection.iter().map(|each| json!({
+            "name": each.name, "zone": zone(each.zone), "loop": loop_name(each.facility_loop), "nameplate": each.nameplate,
+        })).collect::<Vec<_>>(),
+        "reuse": site.reuse.iter().map(|each| json!({
+            "name": each.name, "zone": zone(each.zone), "loop": loop_name(each.facility_loop), "nameplate": each.nameplate,
+        })).collect::<Vec<_>>(),
+        "air_units": site.air_units.iter().map(|each| json!({
+            "name": each.name, "zone": zone(each.zone), "loop": loop_name(each.facility_loop), "nameplate": each.nameplate,
+        })).collect::<Vec<_>>(),
+        "weather": site.weather.as_ref().map(|each| json!({"name": each.name})),
+        "meters": site.meters.iter().map(|each| json!({
+            "name": each.name, "zone": zone(each.zone), "role": each.role,
+        })).collect::<Vec<_>>(),
+    })
+}
+
+fn latest(shared: &Shared) -> Result<Arc<View>, Problem> {
+    shared.seen.latest().ok_or_else(Problem::no_cycle_yet)
+}
+
+pub(super) async fn state(State(shared): State<Shared>) -> Result<Response, Problem> {
+    let view = latest(&shared)?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], view.json().to_owned()).into_response())
+}
+
+#[derive(Debug, Serialize)]
+struct PointView<'a> {
+    tag: &'a str,
+    unit: &'static str,
+    kind: thermo::Unit,
+    device: &'a str,
+    profile: &'a str,
+    required: bool,
+    timeout_s: f64,
+    write: Option<WriteSpec>,
+    reading: Option<super::view::ReadingView>,
+}
+
+pub(super) async fn points(State(shared): State<Shared>) -> Response {
+    let site = &*shared.site;
+    let view = shared.seen.latest();
+    let list = site.points.iter().enumerate().map(|(index, spec)| {
+        let device = site.devices.get(spec.device.0);
+        PointView {
+            tag: &spec.tag,
+            unit: spec.unit.symbol(),
+            kind: spec.unit,
+            device: device.map_or("", |device| &device.id),
+            profile: device.map_or("", |device| &device.binding.profile),
+            required: spec.required,
+            timeout_s: spec.timeout_s,
+            write: spec.write,
+            reading: view.as_ref().and_then(|view| view.readings.get(index).copied().flatten()),
+        }
+    });
+    Json(list.collect::<Vec<_>>()).into_response()
+}
+
+pub(super) async fn events(State(shared): State<Shared>) -> Response {
+    let memory = shared.seen.memory();
+    Json(memory.events.iter().rev().collect::<Vec<_>>()).into_response()
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SeriesQuery {
+    /// Tags, by comma.
+    tags: String,
+    /// Wall ms; an hour before `to` where absent.
+    from: Option<i64>,
+    /// Wall ms; the latest cycle where absent.
+    to: Option<i64>,
+    /// Most points of one series.
+    points: Option<usize>,
+}
+
+#[derive(Debug, Serialize)]
+struct SeriesView {
+    tag: String,
+    unit: &'static str,
+    /// Pairs of wall ms and value.
+    points: Vec<Sample>,
+}
+
+/// Where one tag is read from.
+enum Source {
+    Derived(Vec<Sample>, &'static str),
+    Point(PointId),
+}
+
+pub(super) async fn series(
+    State(shared): State<Shared>,
+    query: Result<Query<SeriesQuery>, QueryRejection>,
+) -> Result<Response, Problem> {
+    const FORM: &str = "send ?tags=cdu1.secondary_flow,hall.it_power&from=<wall ms>&to=<wall ms>&points=600";
+    let Query(query) = query.map_err(|error| Problem::bad_request(format!("{}: {FORM}", error.body_text())))?;
+    let tags: Vec<&str> = query.tags.split(',').map(str::trim).filter(|tag| !tag.is_empty()).collect();
+    if tags.is_empty() || tags.len() > MAX_TAGS {
+        return Err(Problem::bad_request(format!("send 1 to {MAX_TAGS} tags: {FORM}")));
+    }
+    let to = query.to.or_else(|| Some(shared.seen.latest()?.wall_ms)).ok_or_else(Problem::no_cycle_yet)?;
+    let from = query.from.unwrap_or(to.saturating_sub(SPAN_MS));
+    let max_points = query.points.unwrap_or(POINTS);
+    if from > to || !(1..=MAX_POINTS).contains(&max_points) {
+        return Err(Problem::bad_request(format!("send `from` before `to`, and 1 to {MAX_POINTS} points: {FORM}")));
+    }
+
+    let mut sources = Vec::with_capacity(tags.len());
+    for tag in tags {
+        sources.push((tag.to_owned(), source(&shared, tag, from, to, max_points)?));
+    }
+    // The record is on disk: reading it must not hold up the other connections.
+    let read = tokio::task::spawn_blocking(move || {
+        let read = sources.into_iter().map(|(tag, source)| match source {
+            Source::Derived(points, unit) => Ok(SeriesView { tag, unit, points }),
+            Source::Point(point) => {
+                let points = shared.history.series(point, from, to, max_points)?;
+                Ok(SeriesView { tag, unit: shared.site.spec(point).unit.symbol(), points: thin(points, max_points) })
+            }
+        });
+        read.collect::<Result<Vec<_>, String>>()
+    });
+    match read.await {
+        Ok(Ok(list)) => Ok(Json(json!({ "from_ms": from, "to_ms": to, "series": list })).into_response()),
+        Ok(Err(why)) => Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, format!("the record cannot be read: {why}"))),
+        Err(_) => Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "reading the record failed: see the log")),
+    }
+}
+
+fn source(shared: &Shared, tag: &str, from: i64, to: i64, max_points: usize) -> Result<Source, Problem> {
+    if let Some(point) = shared.site.point(tag) {
+        return Ok(Source::Point(point));
+    }
+    let memory = shared.seen.memory();
+    let unit = memory.trend.series().iter().find(|series| series.tag == tag).map(|series| series.unit);
+    match (unit, memory.trend.read(tag, from, to, max_points)) {
+        (Some(unit), Some(points)) => Ok(Source::Derived(points, unit)),
+        _ => Err(Problem::bad_request(format!(
+            "there is no series `{tag}`: send a tag of /api/v1/points, or <cdu>.heat, <cdu>.heat_mean_300s, \
+             <cdu>.heat_upper_300s, hall.it_power, hall.cooling_power, hall.reused_heat, hall.cost_rate, \
+             hall.co2e_rate, hall.chip_margin"
+        ))),
+    }
+}
+
+pub(super) async fn request(State(shared): State<Shared>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
+    authorise(&shared.site.api.operator_token, &headers)?;
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if !kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json")) {
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send JSON, with `Content-Type: application/json`"));
+    }
+    let body = to_bytes(body, MAX_BODY).await.map_err(|_| {
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body could not be read, or is longer than {MAX_BODY} bytes: send one request"))
+    })?;
+    let request = requests::parse(&shared.site, &body)?;
+    let patience = shared.seen.latest().map_or(Duration::from_secs(5), |view| view.real_period() * 3);
+
+    // Listen before asking, so that the answer cannot be missed.
+    let mut answers = shared.seen.answers.subscribe();
+    shared.requests.try_send(request.clone()).map_err(|error| {
+        let detail = match error {
+            TrySendError::Full(_) => "too many requests wait for the next cycle: ask again in one cycle period",
+            TrySendError::Closed(_) => "the controller has stopped and takes no requests",
+        };
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+    })?;
+    let answered = timeout(patience.clamp(Duration::from_secs(1), Duration::from_secs(12)), async {
+        loop {
+            match answers.recv().await {
+                Ok(answer) if answer.request == request => return Some(answer),
+                Ok(_) | Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => {}
+                Err(tokio::sync::broadcast::error::RecvError::Closed) => return None,
+            }
+        }
+    });
+    match answered.await.ok().flatten() {
+        Some(answer) if answer.accepted => Ok(Json(&*answer).into_response()),
+        Some(answer) => Err(Problem::new(
+            StatusCode::CONFLICT,
+            format!("refused in cycle {}: {}", answer.cycle, if answer.notes.is_empty() { "see the events".to_owned() } else { answer.notes.join("; ") }),
+        )),
+        None => {
+            let body = json!({"accepted": null, "notes": ["handed to the controller; the next cycle takes it: see /api/v1/events"]});
+            Ok((StatusCode::ACCEPTED, Json(body)).into_response())
+        }
+    }
+}
+
+pub(super) async fn healthz(State(shared): State<Shared>) -> Result<Response, Problem> {
+    let view = latest(&shared)?;
+    let age_s = view.age().as_secs_f64();
+    if view.is_overdue() {
+        return Err(Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("the last cycle, {}, ended {age_s:.1} s ago; the period is {:.1} s", view.cycle, view.real_period().as_secs_f64()),
+        ));
+    }
+    Ok(Json(json!({"status": "ok", "cycle": view.cycle, "age_s": age_s})).into_response())
+}
+
+pub(super) async fn metrics(State(shared): State<Shared>) -> Response {
+    let counts = shared.seen.memory().event_counts.clone();
+    let text = metrics::encode(&shared.site, shared.seen.latest().as_deref(), &counts);
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+}
+
+pub(super) async fn not_found() -> Problem {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "nothing is here: ask for /, /api/v1/site, /api/v1/state, /api/v1/points, /api/v1/series, /api/v1/events, \
+         /api/v1/stream, /metrics or /healthz, or post to /api/v1/requests",
+    )
+}
+
+pub(super) async fn wrong_method() -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path does not take that method: GET everything, POST only to /api/v1/requests")
+}

@@ -1,0 +1,189 @@
+//! Modbus TCP: one task for each address, which polls and writes the devices behind it one request at a time.
+
+mod session;
+mod unit;
+
+use super::link::{Context, Link};
+use super::random::{Backoff, Jitter};
+use crate::site::DeviceId;
+use session::Session;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep_until};
+use unit::{Trouble, Unit};
+use wire::profile::Mapping;
+
+/// Patience for an answer, s.
+const ANSWER_S: f64 = 1.0;
+/// Networks and devices do not get faster with the plant's time.
+const ANSWER_FLOOR: Duration = Duration::from_millis(250);
+
+/// Patience for a connection, s.
+const CONNECT_S: f64 = 3.0;
+const CONNECT_FLOOR: Duration = Duration::from_millis(500);
+
+/// First and longest wait after a failure, s.
+const RETRY_S: (f64, f64) = (0.5, 30.0);
+
+/// Polls in a cycle: a snapshot then holds nothing older than half a cycle.
+const POLLS_PER_CYCLE: f64 = 2.0;
+
+/// The devices behind one address.
+pub(super) struct Connection {
+    context: Context,
+    address: String,
+    units: Vec<Unit>,
+    wake: Arc<Notify>,
+    session: Option<Session>,
+    backoff: Backoff,
+    /// No new connection before this.
+    not_before: Instant,
+    was_connected: bool,
+    delay: Duration,
+    period: Duration,
+}
+
+impl Connection {
+    /// The connection to `address` for some of the site's devices; `wake` tells it of new setpoints.
+    pub(super) fn new(context: Context, address: String, links: Vec<Arc<Link>>, wake: Arc<Notify>, seed: u64) -> Self {
+        let retry = |number: usize| {
+            let jitter = Jitter::new(seed.wrapping_add(number as u64));
+            Backoff::new(context.real(RETRY_S.0), context.real(RETRY_S.1), jitter)
+        };
+        let backoff = retry(0);
+        let mut delay_ms = 0;
+        let units = (1..).zip(links).filter_map(|(number, link)| {
+            let device = context.site.devices.get(link.device.0)?;
+            if let Mapping::Modbus(map) = &device.profile.mapping {
+                delay_ms = delay_ms.max(map.connect_delay_ms);
+            }
+            Some(Unit::new(link, device, retry(number)))
+        });
+        let units = units.collect();
+        Self {
+            period: context.real(context.site.control.cycle_s / POLLS_PER_CYCLE),
+            address,
+            units,
+            wake,
+            session: None,
+            backoff,
+            not_before: Instant::now(),
+            was_connected: false,
+            delay: Duration::from_millis(delay_ms.into()),
+            context,
+        }
+    }
+
+    /// Serves the devices until told to stop; then gives waiting setpoints one more chance.
+    pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        loop {
+            let due = self.units.iter().map(|unit| unit.due).min().unwrap_or_else(Instant::now);
+            let due = if self.session.is_some() { due } else { due.max(self.not_before) };
+            tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop) => break,
+                () = self.wake.notified() => {}
+                () = sleep_until(due) => {}
+            }
+            // Devices that answer go first: what waits for a dead one comes after them.
+            let (well, failing): (Vec<_>, Vec<_>) =
+                (0..self.units.len()).partition(|index| self.units.get(*index).is_some_and(|unit| !unit.backoff.is_failing()));
+            for index in well.into_iter().chain(failing) {
+                self.serve(index, false).await;
+            }
+        }
+        for index in 0..self.units.len() {
+            self.serve(index, true).await;
+        }
+        if let Some(session) = self.session.take() {
+            session.close().await;
+        }
+        self.note_all_disconnected(None);
+    }
+
+    /// Serves one device if there is something to do. The `last` time it is only written to, whatever its state.
+    async fn serve(&mut self, index: usize, last: bool) {
+        let Some(unit) = self.units.get(index) else { return };
+        let now = Instant::now();
+        let wanted = !unit.link.outbox.is_empty() && (last || !unit.backoff.is_failing());
+        let due = unit.due <= now && !last;
+        if !(wanted || due) || (self.session.is_none() && self.not_before > now && !last) {
+            return;
+        }
+        if self.session.is_none() && !self.connect().await {
+            return;
+        }
+        let (Some(session), Some(unit)) = (&mut self.session, self.units.get_mut(index)) else { return };
+        let served = if due {
+            unit.poll(session, &self.context).await
+        } else {
+            unit.write_pending(session, &self.context).await
+        };
+        let now = Instant::now();
+        match served {
+            Ok(()) => {
+                if due {
+                    unit.due = (unit.due + self.period).max(now);
+                    unit.backoff.succeeded();
+                }
+                unit.link.note(|status| status.connected = true);
+            }
+            Err(Trouble::Device(error)) => {
+                unit.due = now + unit.backoff.failed();
+                unit.link.note(|status| (status.connected, status.last_error) = (false, Some(error)));
+            }
+            Err(Trouble::Connection(error)) => {
+                unit.due = now + unit.backoff.failed();
+                unit.link.note(|status| (status.connected, status.last_error) = (false, Some(error)));
+                self.session = None;
+            }
+        }
+    }
+
+    async fn connect(&mut self) -> bool {
+        let patience = self.context.real_at_least(CONNECT_S, CONNECT_FLOOR);
+        let deadline = self.context.real_at_least(ANSWER_S, ANSWER_FLOOR);
+        match Session::connect(&self.address, patience, deadline, self.delay).await {
+            Ok(session) => {
+                self.session = Some(session);
+                self.backoff.succeeded();
+                let again = std::mem::replace(&mut self.was_connected, true);
+                for unit in &mut self.units {
+                    unit.forget();
+                    unit.link.note(|status| status.reconnects += u64::from(again));
+                }
+                true
+            }
+            Err(error) => {
+                self.not_before = Instant::now() + self.backoff.failed();
+                self.note_all_disconnected(Some(error));
+                false
+            }
+        }
+    }
+
+    fn note_all_disconnected(&self, error: Option<String>) {
+        for unit in &self.units {
+            unit.link.note(|status| {
+                status.connected = false;
+                if error.is_some() {
+                    status.last_error.clone_from(&error);
+                }
+            });
+        }
+    }
+}
+
+/// The Modbus devices of a site by address, in the site's order.
+pub(super) fn addresses(site: &crate::site::Site) -> Vec<(String, Vec<DeviceId>)> {
+    let mut found: Vec<(String, Vec<DeviceId>)> = Vec::new();
+    for (index, device) in site.devices.iter().enumerate() {
+        let (Mapping::Modbus(_), Some(address)) = (&device.profile.mapping, &device.binding.address) else { continue };
+        match found.iter_mut().find(|(known, _)| known == address) {
+            Some((_, devices)) => devices.push(DeviceId(index)),
+            None => found.push((address.clone(), vec![DeviceId(index)])),
+        }
+    }
+    found
+}
