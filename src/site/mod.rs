@@ -2,7 +2,9 @@
 //!
 //! [`load::load`] layers `config/defaults.toml` (embedded), the site's file and the environment
 //! (`ISOTHERM__SECTION__KEY`), and answers either a [`Site`] in which every reference is resolved
-//! or every mistake at once.
+//! or every mistake at once. The way there: `layers` merges and remembers lines, `read` turns tables
+//! into the structs of `raw` and goes on after a mistake, `build` and `bind` resolve names into ids
+//! and profiles into points, `check` asks whether it all fits together.
 
 mod bind;
 mod build;
