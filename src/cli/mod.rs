@@ -3,7 +3,7 @@
 //! Exit codes: 0 done; 1 failed while running; 2 wrong usage; 3 mistakes in the configuration;
 //! 4 the record or a replay does not hold.
 
-pub mod check;
+mod check;
 #[cfg(feature = "sim")]
 mod demo;
 mod logging;

@@ -14,20 +14,20 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// Plant seconds in a real second: a 5 s cycle takes 0.1 s.
-pub const SPEED: f64 = 50.0;
+pub(crate) const SPEED: f64 = 50.0;
 
 /// The operator's token of every test.
-pub const TOKEN: &str = "a-token-for-tests-only";
+pub(crate) const TOKEN: &str = "a-token-for-tests-only";
 
 /// A hall and its controller.
-pub struct Rig {
-    pub hall: SimulatedHall,
-    pub service: Service,
-    pub site: Site,
+pub(crate) struct Rig {
+    pub(crate) hall: SimulatedHall,
+    pub(crate) service: Service,
+    pub(crate) site: Site,
 }
 
 /// The embedded demo site on free ports, recording to `dir`.
-pub fn demo_site(dir: &std::path::Path) -> Site {
+pub(crate) fn demo_site(dir: &std::path::Path) -> Site {
     let mut site = load_embedded("demo").unwrap().unwrap();
     site.api.listen = "127.0.0.1:0".into();
     site.api.operator_token = TOKEN.into();
@@ -36,12 +36,12 @@ pub fn demo_site(dir: &std::path::Path) -> Site {
 }
 
 /// Starts a hall and a controller for it.
-pub async fn rig(site: Site, broker: Option<String>) -> Rig {
+pub(crate) async fn rig(site: Site, broker: Option<String>) -> Rig {
     rig_on(site, broker, Arc::new(RealDisk)).await
 }
 
 /// [`rig`] with the record going through `disk`.
-pub async fn rig_on(mut site: Site, broker: Option<String>, disk: Arc<dyn Disk>) -> Rig {
+pub(crate) async fn rig_on(mut site: Site, broker: Option<String>, disk: Arc<dyn Disk>) -> Rig {
     let origin = Origin::now();
     let options = HallOptions {
         speed: SPEED,
@@ -61,12 +61,12 @@ pub async fn rig_on(mut site: Site, broker: Option<String>, disk: Arc<dyn Disk>)
 
 impl Rig {
     /// The latest view.
-    pub async fn state(&self) -> Value {
+    pub(crate) async fn state(&self) -> Value {
         get_json(self.service.address(), "/api/v1/state").await.unwrap_or(Value::Null)
     }
 
     /// Waits until the view satisfies `condition`; panics with the last view after `seconds`.
-    pub async fn until(&self, what: &str, seconds: u64, condition: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) async fn until(&self, what: &str, seconds: u64, condition: impl Fn(&Value) -> bool) -> Value {
         let deadline = Instant::now() + Duration::from_secs(seconds);
         loop {
             let state = self.state().await;
@@ -84,14 +84,14 @@ impl Rig {
         }
     }
 
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.service.stop().await.unwrap();
         self.hall.stop().await;
     }
 }
 
 /// Fetches JSON over a plain socket.
-pub async fn get_json(address: std::net::SocketAddr, path: &str) -> Option<Value> {
+pub(crate) async fn get_json(address: std::net::SocketAddr, path: &str) -> Option<Value> {
     let mut stream = TcpStream::connect(address).await.ok()?;
     let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.ok()?;
@@ -103,12 +103,12 @@ pub async fn get_json(address: std::net::SocketAddr, path: &str) -> Option<Value
 }
 
 /// The level of the hall's one zone.
-pub fn level(state: &Value) -> &str {
+pub(crate) fn level(state: &Value) -> &str {
     state["zones"][0]["level"].as_str().unwrap_or("none")
 }
 
 /// A good reading of an equipment in the view.
-pub fn reading(state: &Value, list: &str, name: &str, quantity: &str) -> Option<f64> {
+pub(crate) fn reading(state: &Value, list: &str, name: &str, quantity: &str) -> Option<f64> {
     let unit = state[list].as_array()?.iter().find(|unit| unit["name"] == name)?;
     let reading = unit["readings"].get(quantity).filter(|r| !r.is_null()).or_else(|| {
         unit["setpoints"].get(quantity).map(|setpoint| &setpoint["reading"])
@@ -117,7 +117,7 @@ pub fn reading(state: &Value, list: &str, name: &str, quantity: &str) -> Option<
 }
 
 /// Whether a device's link stands.
-pub fn connected(state: &Value, device: &str) -> bool {
+pub(crate) fn connected(state: &Value, device: &str) -> bool {
     state["devices"]
         .as_array()
         .is_some_and(|devices| devices.iter().any(|d| d["id"] == device && d["connected"] == true))
