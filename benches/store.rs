@@ -66,12 +66,13 @@ fn store(dir: &std::path::Path) -> Store {
 
 fn samples(c: &mut Criterion) {
     let mut plant = Plant::new();
-    let points = plant.site.points.len();
+    let site = plant.site.clone();
+    let points = site.points.len();
     let dir = tempfile::tempdir().expect("a temporary directory");
     let mut kept = store(dir.path());
     let hours: Vec<Snapshot> = (0..4 * 720).map(|_| plant.cycle()).collect();
     for snapshot in &hours {
-        kept.append_samples(&plant.site, snapshot).expect("there is space");
+        kept.append_samples(&site, snapshot).expect("there is space");
     }
     kept.flush().expect("there is space");
     let sampled = hours.len() * points;
@@ -81,25 +82,23 @@ fn samples(c: &mut Criterion) {
         kept.bytes() as f64 / sampled as f64
     );
 
+    let (from_ms, to_ms) = (hours[0].now.wall_ms, hours[hours.len() - 1].now.wall_ms);
+    c.bench_function("series of 4 h from memory", |bencher| {
+        bencher.iter(|| black_box(kept.series(PointId(5), from_ms, to_ms, 500)));
+    });
     let mut group = c.benchmark_group("samples");
     group.throughput(Throughput::Elements(points as u64));
     group.bench_function("append a cycle", |bencher| {
         bencher.iter_batched(
             || plant.cycle(),
-            |snapshot| kept.append_samples(&plant.site, &snapshot),
+            |snapshot| kept.append_samples(&site, &snapshot),
             BatchSize::SmallInput,
         );
     });
     group.finish();
-    let (from_ms, to_ms) = (hours[0].now.wall_ms, hours[hours.len() - 1].now.wall_ms);
-    c.bench_function("series of 4 h from memory", |bencher| {
-        bencher.iter(|| black_box(kept.series(PointId(5), from_ms, to_ms, 500)));
-    });
     drop(kept);
     let mut reopened = store(dir.path());
-    reopened
-        .append_samples(&plant.site, &plant.cycle())
-        .expect("there is space");
+    reopened.append_samples(&site, &plant.cycle()).expect("there is space");
     c.bench_function("series of 4 h from disk", |bencher| {
         bencher.iter(|| black_box(reopened.series(PointId(5), from_ms, to_ms, 500)));
     });
