@@ -1,5 +1,7 @@
 //! What the record costs: time for each cycle, bytes for each sample, on a stream like the demo's.
 
+#![expect(clippy::expect_used, reason = "a benchmark may panic")]
+
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use isotherm::site::{PointId, Site, StoreSettings, load_embedded};
 use isotherm::snapshot::{Now, Quality, Reading, Snapshot};

@@ -4,6 +4,8 @@
 //! with nothing from the codec, so that a mistake in address, base, table, order or scale cannot hide by being made
 //! at both ends.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
+
 use isotherm::field::Field;
 use isotherm::site::{Device, DeviceBinding, DeviceId, EquipmentId, PointId, PointSpec, Site, ZoneId, load_embedded};
 use isotherm::snapshot::{Now, Quality};
@@ -148,7 +150,9 @@ fn expected(file: &toml::Table, point: &toml::Table) -> Option<f64> {
         let own = if table == "input" { INPUT } else { 0 };
         let mut words: Vec<[u8; 2]> = (0..count).map(|word| (own + address + word).to_be_bytes()).collect();
         if order("bytes") == "low_first" {
-            words.iter_mut().for_each(|word| word.reverse());
+            for word in &mut words {
+                word.reverse();
+            }
         }
         if order("words") == "low_first" {
             words.reverse();
