@@ -38,6 +38,7 @@ pub struct Field {
     mailbox: Arc<Mailbox>,
     /// By `DeviceId`, each with what wakes the task that serves it.
     links: Vec<(Arc<Link>, Arc<Notify>)>,
+    clock: NowFn,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
 }
@@ -66,7 +67,7 @@ impl Field {
         let context = Context {
             site: Arc::clone(&site),
             mailbox: Arc::clone(&mailbox),
-            clock,
+            clock: Arc::clone(&clock),
             speed,
         };
         let links: Vec<Arc<Link>> = (0..)
@@ -95,6 +96,7 @@ impl Field {
             site,
             mailbox,
             links: links.into_iter().zip(wakes).collect(),
+            clock,
             stop,
             tasks,
         }
@@ -107,14 +109,10 @@ impl Field {
 
     /// Hands commands to the links. Never waits for a device; what could not be written is replaced by the next cycle's.
     pub fn apply(&self, commands: &Commands) {
+        let (cycle, at_ms) = (commands.cycle(), (self.clock)().mono_ms);
         for command in commands.iter() {
-            self.want(
-                command.point(),
-                Wanted {
-                    cycle: commands.cycle(),
-                    value: command.value(),
-                },
-            );
+            let value = command.value();
+            self.want(command.point(), Wanted { cycle, value, at_ms });
         }
     }
 

@@ -259,6 +259,16 @@ fn old_segments_are_deleted_by_age_and_by_size() {
 }
 
 #[test]
+fn a_clock_that_jumps_ahead_does_not_empty_the_record() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open(&settings(dir.path(), 3, 100)).unwrap();
+    for day in [0, 1, 2, 4000, 4001] {
+        append(&mut store, day * 17_280..day * 17_280 + 1);
+    }
+    assert_eq!(cycles(dir.path()).len(), 3, "a segment for each day that shall be kept");
+}
+
+#[test]
 fn two_controllers_cannot_share_a_store() {
     let dir = tempfile::tempdir().unwrap();
     let first = open(dir.path());
