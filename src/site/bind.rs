@@ -6,8 +6,8 @@ use super::profiles::Profiles;
 use super::raw;
 use super::read::{Findings, Item, unknown};
 use super::{
-    AirUnitPoints, CduPoints, Device, DeviceBinding, DeviceId, EquipmentId, LoopPoints, MeterPoints, PointId, PointSpec,
-    RackPoints, RejectionPoints, ReusePoints, WeatherPoints, WriteSpec, ZoneId,
+    AirUnitPoints, CduPoints, Device, DeviceBinding, DeviceId, EquipmentId, LoopPoints, MeterPoints, PointId,
+    PointSpec, RackPoints, RejectionPoints, ReusePoints, WeatherPoints, WriteSpec, ZoneId,
 };
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,15 +48,28 @@ struct Manners {
 
 impl<'a> Binder<'a> {
     pub(super) const fn new(profiles: Profiles, findings: &'a Findings<'a>) -> Self {
-        Self { profiles, findings, devices: vec![], points: vec![], bound: BTreeSet::new() }
+        Self {
+            profiles,
+            findings,
+            devices: vec![],
+            points: vec![],
+            bound: BTreeSet::new(),
+        }
     }
 
     /// Adds an equipment's device with all points of its profile.
     pub(super) fn device(
-        &mut self, equipment: EquipmentId, class: &str, id: &str, zone: ZoneId, binding: Option<DeviceBinding>,
+        &mut self,
+        equipment: EquipmentId,
+        class: &str,
+        id: &str,
+        zone: ZoneId,
+        binding: Option<DeviceBinding>,
     ) -> Option<DeviceId> {
         let binding = binding?;
-        let profile = self.profiles.find(&binding.profile, &format!("{class}.{id}.device.profile"), self.findings)?;
+        let profile = self
+            .profiles
+            .find(&binding.profile, &format!("{class}.{id}.device.profile"), self.findings)?;
         let device = DeviceId(self.devices.len());
         let first = self.points.len();
         for (profile_point, point) in profile.points.iter().enumerate() {
@@ -64,7 +77,8 @@ impl<'a> Binder<'a> {
             let manners = self.manners(class, id, &point.name);
             let path = format!("points.{id}.{}", point.name);
             let device_range = (point.min, point.max);
-            self.bound.extend([class, id].map(|owner| (owner.to_owned(), point.name.clone())));
+            self.bound
+                .extend([class, id].map(|owner| (owner.to_owned(), point.name.clone())));
             self.points.push(PointSpec {
                 tag: format!("{id}.{}", point.name),
                 equipment,
@@ -80,11 +94,18 @@ impl<'a> Binder<'a> {
                     Some(manners) if !written => self.plausible(&path, manners, device_range),
                     _ => device_range,
                 },
-                write: manners.filter(|_| written).map(|it| self.write(&path, &point.name, &it, device_range)),
+                write: manners
+                    .filter(|_| written)
+                    .map(|it| self.write(&path, &point.name, &it, device_range)),
             });
         }
         let points = (first..self.points.len()).map(PointId).collect();
-        self.devices.push(Device { id: id.to_owned(), binding, profile, points });
+        self.devices.push(Device {
+            id: id.to_owned(),
+            binding,
+            profile,
+            points,
+        });
         Some(device)
     }
 
@@ -102,7 +123,8 @@ impl<'a> Binder<'a> {
                 "`{}` gives {quantity} in {:?}; write a profile that gives it in {unit:?}",
                 device.binding.profile, spec.unit
             );
-            self.findings.add(format!("{class}.{}.device.profile", device.id), message);
+            self.findings
+                .add(format!("{class}.{}.device.profile", device.id), message);
             return None;
         }
         Some(point)
@@ -111,7 +133,11 @@ impl<'a> Binder<'a> {
     /// Ends the binding: what `[points]` says of no point at all is a mistake.
     pub(super) fn finish(self) -> Bound {
         self.check_owners();
-        Bound { devices: self.devices, points: self.points, profile_sources: self.profiles.sources }
+        Bound {
+            devices: self.devices,
+            points: self.points,
+            profile_sources: self.profiles.sources,
+        }
     }
 
     /// What `[points]` says of one point: its class's table, and its equipment's table over that.
@@ -120,7 +146,9 @@ impl<'a> Binder<'a> {
         let mut table = raw::defaults(layers, "point");
         let all = layers.merged.get("points");
         for owner in [class, id] {
-            let own = all.and_then(|all| all.get(owner)?.get(quantity)).and_then(Value::as_table);
+            let own = all
+                .and_then(|all| all.get(owner)?.get(quantity))
+                .and_then(Value::as_table);
             lay_over(&mut table, own.unwrap_or(&Table::new()));
         }
         let item = Item::new(format!("points.{id}.{quantity}"), table, self.findings);
@@ -133,7 +161,10 @@ impl<'a> Binder<'a> {
     fn plausible(&self, path: &str, manners: &Manners, device: (f64, f64)) -> (f64, f64) {
         let (low, high) = (manners.min.unwrap_or(device.0), manners.max.unwrap_or(device.1));
         if low >= high {
-            self.findings.add(format!("{path}.min"), format!("is {low}, not below max = {high}; write a smaller number"));
+            self.findings.add(
+                format!("{path}.min"),
+                format!("is {low}, not below max = {high}; write a smaller number"),
+            );
         }
         let writing = [
             ("release", manners.release),
@@ -142,7 +173,10 @@ impl<'a> Binder<'a> {
             ("bounded_band", manners.bounded_band),
         ];
         for (key, _) in writing.iter().filter(|(_, value)| value.is_some()) {
-            self.findings.add(format!("{path}.{key}"), "belongs to points that are written, and this one is only read; remove it");
+            self.findings.add(
+                format!("{path}.{key}"),
+                "belongs to points that are written, and this one is only read; remove it",
+            );
         }
         (low, high)
     }
@@ -150,24 +184,39 @@ impl<'a> Binder<'a> {
     fn write(&self, path: &str, quantity: &str, manners: &Manners, device: (f64, f64)) -> WriteSpec {
         let needs = |key: &str, value: Option<f64>, what: &str| {
             value.unwrap_or_else(|| {
-                self.findings.add(format!("{path}.{key}"), format!("is missing; write {what}"));
+                self.findings
+                    .add(format!("{path}.{key}"), format!("is missing; write {what}"));
                 f64::NAN
             })
         };
         let write = WriteSpec {
             min: needs("min", manners.min, "the smallest value that may ever be written"),
             max: needs("max", manners.max, "the largest value that may ever be written"),
-            release: needs("release", manners.release, "the value at which the plant runs without Isotherm"),
+            release: needs(
+                "release",
+                manners.release,
+                "the value at which the plant runs without Isotherm",
+            ),
             more_cooling: more_cooling(quantity),
             rise_per_min: needs("rise_per_min", manners.rise_per_min, "the largest rise in a minute"),
             fall_per_min: needs("fall_per_min", manners.fall_per_min, "the largest fall in a minute"),
-            bounded_band: needs("bounded_band", manners.bounded_band, "the half-width of the band of bounded authority"),
+            bounded_band: needs(
+                "bounded_band",
+                manners.bounded_band,
+                "the half-width of the band of bounded authority",
+            ),
         };
         if write.min >= write.max {
-            let message = format!("is {}, not below max = {}; write a smaller number", write.min, write.max);
+            let message = format!(
+                "is {}, not below max = {}; write a smaller number",
+                write.min, write.max
+            );
             self.findings.add(format!("{path}.min"), message);
         } else if write.release < write.min || write.release > write.max {
-            let message = format!("is {}; write a number from min = {} to max = {}", write.release, write.min, write.max);
+            let message = format!(
+                "is {}; write a number from min = {} to max = {}",
+                write.release, write.min, write.max
+            );
             self.findings.add(format!("{path}.release"), message);
         }
         for (key, value) in [("min", write.min), ("max", write.max)] {
@@ -183,7 +232,9 @@ impl<'a> Binder<'a> {
         let layers = self.findings.layers;
         let Some(all) = layers.merged.get("points") else { return };
         let Value::Table(owners) = all else {
-            return self.findings.add("points", "is not a table; write [points.<class or id>]");
+            return self
+                .findings
+                .add("points", "is not a table; write [points.<class or id>]");
         };
         let ids: Vec<_> = self.devices.iter().map(|device| device.id.as_str()).collect();
         let known: Vec<_> = CLASSES.iter().copied().chain(ids.iter().copied()).collect();
@@ -194,13 +245,17 @@ impl<'a> Binder<'a> {
                 continue;
             }
             let Value::Table(quantities) = quantities else {
-                self.findings.add(path, format!("is not a table; write [points.{owner}.<quantity>]"));
+                self.findings
+                    .add(path, format!("is not a table; write [points.{owner}.<quantity>]"));
                 continue;
             };
             for (quantity, manners) in quantities {
                 let path = format!("{path}.{quantity}");
                 if !manners.is_table() {
-                    self.findings.add(path, "is not a table; write { required = true, timeout_s = 30 } or the like");
+                    self.findings.add(
+                        path,
+                        "is not a table; write { required = true, timeout_s = 30 } or the like",
+                    );
                 } else if layers.is_overridden(&path) && !self.bound.contains(&(owner.clone(), quantity.clone())) {
                     let of_owner = self.bound.iter().filter(|(known, _)| known == owner);
                     let near: Vec<_> = of_owner.map(|(_, quantity)| quantity.as_str()).collect();

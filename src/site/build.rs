@@ -33,7 +33,8 @@ impl Names<'_> {
     fn index(&self, names: &[String], class: &str, name: &str, path: &str) -> usize {
         names.iter().position(|known| known == name).unwrap_or_else(|| {
             let known: Vec<_> = names.iter().map(String::as_str).collect();
-            self.findings.add(format!("{path}.{class}"), unknown(class, name, &known));
+            self.findings
+                .add(format!("{path}.{class}"), unknown(class, name, &known));
             0
         })
     }
@@ -81,7 +82,13 @@ pub(super) fn build(raw: Raw, profiles: Profiles, findings: &Findings<'_>) -> Si
     for (index, entry) in raw.loops.into_iter().enumerate() {
         let links = entry.links;
         let zone = names.zone(&links.zone, &entry.path);
-        let device = binder.device(EquipmentId::Loop(LoopId(index)), entry.class, &links.id, zone, links.device);
+        let device = binder.device(
+            EquipmentId::Loop(LoopId(index)),
+            entry.class,
+            &links.id,
+            zone,
+            links.device,
+        );
         loops.push(FacilityLoop {
             points: LoopPoints::bind(|name, unit| binder.find(device, name, unit)),
             name: links.id,
@@ -100,7 +107,13 @@ pub(super) fn build(raw: Raw, profiles: Profiles, findings: &Findings<'_>) -> Si
         let links = entry.links;
         let cdu = CduId(names.index(&names.cdus, "cdu", &links.cdu, &entry.path));
         let zone = cdus.get(cdu.0).map_or(ZoneId(0), |parent: &Cdu| parent.zone);
-        let device = binder.device(EquipmentId::Rack(RackId(index)), entry.class, &links.id, zone, links.device);
+        let device = binder.device(
+            EquipmentId::Rack(RackId(index)),
+            entry.class,
+            &links.id,
+            zone,
+            links.device,
+        );
         if let Some(parent) = cdus.get_mut(cdu.0) {
             parent.racks.push(RackId(index));
         }
@@ -123,7 +136,13 @@ pub(super) fn build(raw: Raw, profiles: Profiles, findings: &Findings<'_>) -> Si
     for (index, entry) in raw.meters.into_iter().enumerate() {
         let links = entry.links;
         let zone = names.zone(&links.zone, &entry.path);
-        let device = binder.device(EquipmentId::Meter(MeterId(index)), entry.class, &links.id, zone, links.device);
+        let device = binder.device(
+            EquipmentId::Meter(MeterId(index)),
+            entry.class,
+            &links.id,
+            zone,
+            links.device,
+        );
         meters.push(Meter {
             points: MeterPoints::bind(|name, unit| binder.find(device, name, unit)),
             name: links.id,
@@ -137,14 +156,26 @@ pub(super) fn build(raw: Raw, profiles: Profiles, findings: &Findings<'_>) -> Si
         let links = entry.links;
         let zone = names.zone(&links.zone, &entry.path);
         let device = binder.device(EquipmentId::Weather, entry.class, &links.id, zone, links.device);
-        Weather { points: WeatherPoints::bind(|name, unit| binder.find(device, name, unit)), name: links.id, device }
+        Weather {
+            points: WeatherPoints::bind(|name, unit| binder.find(device, name, unit)),
+            name: links.id,
+            device,
+        }
     });
     let bound = binder.finish();
     let mut zones = vec![];
     for (index, entry) in raw.zones.into_iter().enumerate() {
-        let own = bound.points.iter().enumerate().filter(|(_, point)| point.zone == ZoneId(index));
+        let own = bound
+            .points
+            .iter()
+            .enumerate()
+            .filter(|(_, point)| point.zone == ZoneId(index));
         let points = own.map(|(point, _)| PointId(point)).collect();
-        zones.push(Zone { name: entry.links.id, authority: entry.links.authority, points });
+        zones.push(Zone {
+            name: entry.links.id,
+            authority: entry.links.authority,
+            points,
+        });
     }
     Site {
         zones,

@@ -36,8 +36,14 @@ mod tests {
     fn order_and_secrets_do_not_count_and_values_do() {
         let hall = hash("[site]\nname = 'a'\naltitude_m = 1\n[api]\noperator_token = 'x'");
         assert_eq!(hall.len(), 64);
-        assert_eq!(hall, hash("[api]\noperator_token = 'y'\n[site]\naltitude_m = 1\nname = 'a'"));
-        assert_ne!(hall, hash("[site]\nname = 'a'\naltitude_m = 2\n[api]\noperator_token = 'x'"));
+        assert_eq!(
+            hall,
+            hash("[api]\noperator_token = 'y'\n[site]\naltitude_m = 1\nname = 'a'")
+        );
+        assert_ne!(
+            hall,
+            hash("[site]\nname = 'a'\naltitude_m = 2\n[api]\noperator_token = 'x'")
+        );
     }
 
     #[test]

@@ -85,15 +85,26 @@ pub struct Prices {
 impl Prices {
     /// Price of electricity per kWh at a local hour of the day.
     pub fn energy_at(&self, local_hour: f64) -> f64 {
-        let window = self.windows.iter().find(|w| local_hour >= w.from_h && local_hour < w.to_h);
+        let window = self
+            .windows
+            .iter()
+            .find(|w| local_hour >= w.from_h && local_hour < w.to_h);
         window.map_or(self.energy_per_kwh, |w| w.per_kwh)
     }
 
     /// Carbon intensity of the grid, gCO2e/kWh, at a local hour of the day; 0 where none is stated.
     pub fn carbon_g_per_kwh_at(&self, local_hour: f64) -> f64 {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an hour of the day, 0 up to 24")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "an hour of the day, 0 up to 24"
+        )]
         let hour = local_hour.max(0.0) as usize;
-        self.carbon_g_per_kwh.get(hour).or(self.carbon_g_per_kwh.last()).copied().unwrap_or(0.0)
+        self.carbon_g_per_kwh
+            .get(hour)
+            .or(self.carbon_g_per_kwh.last())
+            .copied()
+            .unwrap_or(0.0)
     }
 }
 

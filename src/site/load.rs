@@ -23,7 +23,12 @@ pub struct Mistake {
 
 impl Mistake {
     pub(super) fn at(file: &str, line: Option<usize>, key: &str, message: String) -> Self {
-        Self { file: file.to_owned(), line, key: key.to_owned(), message }
+        Self {
+            file: file.to_owned(),
+            line,
+            key: key.to_owned(),
+            message,
+        }
     }
 }
 
@@ -59,12 +64,20 @@ pub fn load_embedded(name: &str) -> Option<Result<Site, Vec<Mistake>>> {
         "frontier" => include_str!("../../config/frontier.toml"),
         _ => return None,
     };
-    Some(load_text(&format!("{name}.toml"), text, Profiles::embedded(), environment()))
+    Some(load_text(
+        &format!("{name}.toml"),
+        text,
+        Profiles::embedded(),
+        environment(),
+    ))
 }
 
 /// The whole way from text to site, with the environment as a parameter.
 pub(super) fn load_text(
-    name: &str, text: &str, profiles: Profiles, environment: Map<String, String>,
+    name: &str,
+    text: &str,
+    profiles: Profiles,
+    environment: Map<String, String>,
 ) -> Result<Site, Vec<Mistake>> {
     let layers = Layers::read(name, text, environment)?;
     let findings = Findings::new(&layers);
@@ -82,7 +95,9 @@ pub(super) fn load_text(
 
 /// The process's variables; those that are not Unicode cannot be ours.
 fn environment() -> Map<String, String> {
-    let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
     std::env::vars_os().filter_map(text).collect()
 }
 
@@ -91,8 +106,15 @@ mod tests {
     use super::*;
 
     fn embedded(name: &str) -> Site {
-        let show = |mistakes: Vec<Mistake>| mistakes.iter().map(|mistake| format!("{mistake}\n")).collect::<String>();
-        load_embedded(name).unwrap().unwrap_or_else(|mistakes| panic!("{}", show(mistakes)))
+        let show = |mistakes: Vec<Mistake>| {
+            mistakes
+                .iter()
+                .map(|mistake| format!("{mistake}\n"))
+                .collect::<String>()
+        };
+        load_embedded(name)
+            .unwrap()
+            .unwrap_or_else(|mistakes| panic!("{}", show(mistakes)))
     }
 
     #[test]

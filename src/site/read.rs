@@ -23,7 +23,11 @@ pub(super) struct Findings<'a> {
 
 impl<'a> Findings<'a> {
     pub(super) const fn new(layers: &'a Layers) -> Self {
-        Self { layers, found: RefCell::new(vec![]), elsewhere: RefCell::new(vec![]) }
+        Self {
+            layers,
+            found: RefCell::new(vec![]),
+            elsewhere: RefCell::new(vec![]),
+        }
     }
 
     /// Notes a mistake; of several at one key the first counts.
@@ -66,20 +70,32 @@ pub(super) struct Item<'a> {
 
 impl<'a> Item<'a> {
     pub(super) fn new(path: impl Into<String>, table: Table, findings: &'a Findings<'a>) -> Self {
-        Self { path: path.into(), table, findings, known: RefCell::default() }
+        Self {
+            path: path.into(),
+            table,
+            findings,
+            known: RefCell::default(),
+        }
     }
 
     /// Reads a struct from its share of the keys. `None` only where a type has a rule of its own that the stand-in breaks.
     pub(super) fn read<T: for<'de> Deserialize<'de>>(&self) -> Option<T> {
-        let reader = Reader { node: Node::Shared(&self.table, &self.known), path: &self.path, findings: self.findings };
-        T::deserialize(reader).map_err(|error| self.findings.add(&self.path, error.to_string())).ok()
+        let reader = Reader {
+            node: Node::Shared(&self.table, &self.known),
+            path: &self.path,
+            findings: self.findings,
+        };
+        T::deserialize(reader)
+            .map_err(|error| self.findings.add(&self.path, error.to_string()))
+            .ok()
     }
 
     /// Ends the reading: what is left over is unknown.
     pub(super) fn finish(self) {
         let known: Vec<_> = self.known.into_inner().into_iter().collect();
         for key in self.table.keys().filter(|key| !known.contains(&key.as_str())) {
-            self.findings.add(format!("{}.{key}", self.path), unknown("key", key, &known));
+            self.findings
+                .add(format!("{}.{key}", self.path), unknown("key", key, &known));
         }
     }
 }
@@ -96,7 +112,10 @@ pub(super) fn unknown(what: &str, name: &str, known: &[&str]) -> String {
 
 /// The known name that `name` is most likely a misspelling of: at most a third of its letters are wrong.
 fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
-    let near = known.iter().map(|candidate| (edit_distance(name, candidate), *candidate)).min()?;
+    let near = known
+        .iter()
+        .map(|candidate| (edit_distance(name, candidate), *candidate))
+        .min()?;
     (near.0 * 3 <= name.chars().count()).then_some(near.1)
 }
 
@@ -145,7 +164,9 @@ impl Reader<'_> {
 
     fn complain(&self, wanted: &str) {
         match self.node {
-            Node::Present(value) => self.findings.add(self.path, format!("is {}; write {wanted}", describe(value))),
+            Node::Present(value) => self
+                .findings
+                .add(self.path, format!("is {}; write {wanted}", describe(value))),
             Node::Missing => self.findings.add(self.path, format!("is missing; write {wanted}")),
             Node::Shared(..) | Node::StandIn => {}
         }
@@ -256,11 +277,18 @@ impl<'de> serde::Deserializer<'de> for Reader<'_> {
             self.complain("a list in [brackets]");
             &[]
         };
-        visitor.visit_seq(Items { items: items.iter().enumerate(), path: self.path, findings: self.findings })
+        visitor.visit_seq(Items {
+            items: items.iter().enumerate(),
+            path: self.path,
+            findings: self.findings,
+        })
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
-        self, _name: &'static str, fields: &'static [&'static str], visitor: V,
+        self,
+        _name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
     ) -> Result<V::Value, Error> {
         let table = match self.node {
             Node::Shared(table, known) => {
@@ -269,7 +297,8 @@ impl<'de> serde::Deserializer<'de> for Reader<'_> {
             }
             Node::Present(Value::Table(table)) => {
                 for key in table.keys().filter(|key| !fields.contains(&key.as_str())) {
-                    self.findings.add(format!("{}.{key}", self.path), unknown("key", key, fields));
+                    self.findings
+                        .add(format!("{}.{key}", self.path), unknown("key", key, fields));
                 }
                 Some(table)
             }
@@ -278,11 +307,20 @@ impl<'de> serde::Deserializer<'de> for Reader<'_> {
                 None
             }
         };
-        visitor.visit_map(Fields { fields: fields.iter(), value: None, table, path: self.path, findings: self.findings })
+        visitor.visit_map(Fields {
+            fields: fields.iter(),
+            value: None,
+            table,
+            path: self.path,
+            findings: self.findings,
+        })
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
-        self, _name: &'static str, variants: &'static [&'static str], visitor: V,
+        self,
+        _name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
     ) -> Result<V::Value, Error> {
         let named = match self.node {
             Node::Present(Value::String(text)) => match variants.iter().find(|variant| *variant == text) {
@@ -324,7 +362,9 @@ impl<'de> MapAccess<'de> for Fields<'_> {
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
         self.value = self.fields.next().copied();
-        self.value.map(|field| seed.deserialize(IntoDeserializer::<Error>::into_deserializer(field))).transpose()
+        self.value
+            .map(|field| seed.deserialize(IntoDeserializer::<Error>::into_deserializer(field)))
+            .transpose()
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
@@ -333,7 +373,11 @@ impl<'de> MapAccess<'de> for Fields<'_> {
             Some(table) => table.get(field).map_or(Node::Missing, Node::Present),
             None => Node::StandIn,
         };
-        seed.deserialize(Reader { node, path: &format!("{}.{field}", self.path), findings: self.findings })
+        seed.deserialize(Reader {
+            node,
+            path: &format!("{}.{field}", self.path),
+            findings: self.findings,
+        })
     }
 }
 
@@ -347,8 +391,15 @@ impl<'de> SeqAccess<'de> for Items<'_> {
     type Error = Error;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
-        let Some((index, item)) = self.items.next() else { return Ok(None) };
+        let Some((index, item)) = self.items.next() else {
+            return Ok(None);
+        };
         let path = format!("{}.[{}]", self.path, index + 1);
-        seed.deserialize(Reader { node: Node::Present(item), path: &path, findings: self.findings }).map(Some)
+        seed.deserialize(Reader {
+            node: Node::Present(item),
+            path: &path,
+            findings: self.findings,
+        })
+        .map(Some)
     }
 }

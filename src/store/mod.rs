@@ -209,6 +209,12 @@ impl Store {
         self.disk.as_ref().map_or(0, |disk| disk.records.bytes()) + self.samples.journal().map_or(0, Journal::bytes)
     }
 
+    /// Segments on disk.
+    pub fn segments(&self) -> u64 {
+        let count = |journal: &Journal| journal.segments().len() as u64;
+        self.disk.as_ref().map_or(0, |disk| count(&disk.records)) + self.samples.journal().map_or(0, count)
+    }
+
     /// Brings everything to the disk.
     pub fn flush(&mut self) -> Result<(), StoreError> {
         self.samples.flush().map_err(|source| StoreError::Write {
