@@ -20,7 +20,7 @@ pub(super) const MAX_PAYLOAD: usize = 64 << 20;
 const MAGIC: &[u8; 8] = b"ISOTHRM1";
 
 /// Bytes of a segment header before its preface.
-const SEGMENT_HEAD: usize = 44;
+pub(super) const SEGMENT_HEAD: usize = 44;
 
 /// What a frame carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -232,6 +232,14 @@ impl SegmentHead {
         let link = next_link(&self.previous, &[&bytes]);
         bytes.extend(checksum(&[&bytes]).to_le_bytes());
         (bytes, link)
+    }
+
+    /// How many bytes of the header follow its first [`SEGMENT_HEAD`].
+    pub(super) fn rest_len(bytes: &[u8]) -> usize {
+        let length = bytes
+            .get(SEGMENT_HEAD - 4..)
+            .map_or(0, |field| Fields(field).u32() as usize);
+        length.min(MAX_PAYLOAD) + 4
     }
 
     /// The header at the start of a segment, the chain's state after it, and what follows.
