@@ -6,7 +6,6 @@ use simulators::jobs::{alibaba_pods, surf_lisa};
 use simulators::weather::Weather;
 use std::path::PathBuf;
 use std::process::Command;
-use thermo::moist_air::clamped::wet_bulb_c;
 
 /// The text of a gzip file of the data folder, or `None` with a note where it is absent.
 fn data(path: &str) -> Option<String> {
@@ -59,9 +58,9 @@ fn jobs_of_a_research_cluster() {
     assert!(jobs.len() > 2000, "{}", jobs.len());
 }
 
-/// The files carry a wet bulb that was worked out at sea level's pressure: at that pressure it is ours, and at the site's
-/// own pressure ours is lower. Relative humidity is rounded to 1 % and in a few hours at odds with the dew point, and below
-/// freezing the files count over water.
+/// The files carry a wet bulb by the psychrometer equation, which reads up to some 0.3 K above the thermodynamic wet bulb in
+/// dry air; their relative humidity is rounded to 1 % and in a few hours at odds with their dew point, and below freezing
+/// they count over water.
 #[test]
 fn typical_years_with_their_wet_bulb() {
     for site in ["USA_IL_Chicago_OHare", "USA_AZ_Tucson_Davis_Monthan"] {
@@ -69,22 +68,20 @@ fn typical_years_with_their_wet_bulb() {
             continue;
         };
         let weather = Weather::parse(&text).unwrap();
-        let (mut sum, mut count, mut far, mut lower) = (0.0, 0.0, 0.0, 0.0);
+        let (mut sum, mut count, mut far) = (0.0, 0.0, 0.0);
         for (hour, line) in text.lines().skip(1).enumerate() {
             let wet_bulb: f64 = line.rsplit(',').next().unwrap().parse().unwrap();
             if wet_bulb > 2.0 {
-                let air = weather.at((hour as f64 + 1.0) * 3600.0);
-                let error = wet_bulb_c(air.dry_bulb_c, air.rh, 101_325.0) - wet_bulb;
+                let error = weather.at((hour as f64 + 1.0) * 3600.0).wet_bulb_c - wet_bulb;
                 sum += error;
-                far += f64::from(u8::from(error.abs() > 0.25));
-                lower += f64::from(u8::from(air.wet_bulb_c <= wet_bulb + 0.05));
+                far += f64::from(u8::from(!(-0.5..0.1).contains(&error)));
                 count += 1.0;
             }
         }
-        let (bias, far, lower): (f64, f64, f64) = (sum / count, far / count, lower / count);
+        let (bias, far): (f64, f64) = (sum / count, far / count);
         assert!(
-            bias.abs() < 0.08 && far < 0.05 && lower > 0.95,
-            "{site}: {bias} K, {far} far off, {lower} lower"
+            (-0.3..0.0).contains(&bias) && far < 0.03,
+            "{site}: {bias} K, {far} far off"
         );
     }
 }

@@ -4,7 +4,7 @@ use super::{Failure, load_site};
 use crate::api::Mode;
 use crate::service::{self, Options, clock::Origin};
 use crate::site::StrategyKind;
-use crate::trial::{HallOptions, Load, SimulatedHall, WeatherSource};
+use crate::trial::{COMMS_TIMEOUT_S, HallOptions, Load, SimulatedHall, WeatherSource};
 use jiff::ZonedDateTime;
 use jiff::tz::TimeZone;
 use std::fs::File;
@@ -82,6 +82,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         year_s: crate::trial::year_s(&local),
         weather: args.weather.clone().map_or(WeatherSource::BuiltIn, WeatherSource::File),
         load: args.jobs.clone().map_or(Load::Synthetic(args.seed), Load::Jobs),
+        comms_timeout_s: COMMS_TIMEOUT_S,
         broker: args.broker.clone(),
     };
 
@@ -99,8 +100,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             Options {
                 mode: Mode::Simulated,
                 speed: args.speed,
-                origin: Some(origin),
-            },
+                origin: Some(origin), ..Options::default() },
         )
         .await
         .map_err(|error| Failure::of("start the controller", &error))?;

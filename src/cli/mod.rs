@@ -3,7 +3,7 @@
 //! Exit codes: 0 done; 1 failed while running; 2 wrong usage; 3 mistakes in the configuration;
 //! 4 the record or a replay does not hold.
 
-//pub mod check;
+mod check;
 #[cfg(feature = "sim")]
 mod demo;
 mod logging;
@@ -39,7 +39,7 @@ enum Command {
     /// Control the plant that a site file describes.
     Run(run::Args),
     /// Report every mistake in a site file.
-    //C
+    Check(check::Args),
     /// Run strategies against a simulated plant in virtual time and compare them.
     #[cfg(feature = "sim")]
     Trial(trial::Args),
@@ -84,7 +84,7 @@ pub fn run() -> ExitCode {
         #[cfg(feature = "sim")]
         Command::Demo(args) => demo::run(&args),
         Command::Run(args) => run::run(&args),
-        //C
+        Command::Check(args) => check::run(&args),
         #[cfg(feature = "sim")]
         Command::Trial(args) => trial::run(&args),
         //T

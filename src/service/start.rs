@@ -9,7 +9,7 @@ use crate::cycle::{Core, Mind};
 use crate::field::Field;
 use crate::forecast::JobModel;
 use crate::site::Site;
-use crate::store::Store;
+use crate::store::{Disk, RealDisk, Store};
 use crate::workload::Feed;
 use jiff::tz::TimeZone;
 use std::net::SocketAddr;
@@ -26,7 +26,7 @@ const REQUESTS: usize = 64;
 const PAGE_CLOSES: Duration = Duration::from_secs(2);
 
 /// What the caller may set beyond the site.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// A real or a simulated plant.
     pub mode: Mode,
@@ -34,6 +34,8 @@ pub struct Options {
     pub speed: f64,
     /// Where accelerated time starts; without it at the start of the controller.
     pub origin: Option<Origin>,
+    /// What the record is written through.
+    pub disk: Arc<dyn Disk>,
 }
 
 impl Default for Options {
@@ -41,7 +43,7 @@ impl Default for Options {
         Self {
             mode: Mode::Plant,
             speed: 1.0,
-            origin: None,
+            origin: None, disk: Arc::new(RealDisk)
         }
     }
 }
@@ -152,7 +154,7 @@ pub async fn start(site: Site, options: Options) -> Result<Service, ServiceError
     let zone = TimeZone::get(&site.time_zone).map_err(|_| ServiceError::TimeZone(site.time_zone.clone()))?;
     let model = load_model(&site)?;
     let dir = site.store.dir.clone();
-    let store = Store::open(&site.store).map_err(|source| ServiceError::Store { dir, source })?;
+    let store = Store::open_on(&site.store, Arc::clone(&options.disk)).map_err(|source| ServiceError::Store { dir, source })?;
     let (mind, mono_base_ms) = remembered(&store, &site);
     let clock = Clock::new(
         zone,

@@ -1,10 +1,11 @@
 //! Binds the points of device profiles to equipment, each with the manners that `[points]` gives it.
 
+use super::findings::{Findings, unknown};
 use super::layers::{CLASSES, lay_over};
 use super::points::more_cooling;
 use super::profiles::Profiles;
 use super::raw;
-use super::read::{Findings, Item, unknown};
+use super::read::Item;
 use super::{
     AirUnitPoints, CduPoints, Device, DeviceBinding, DeviceId, EquipmentId, LoopPoints, MeterPoints, PointId,
     PointSpec, RackPoints, RejectionPoints, ReusePoints, WeatherPoints, WriteSpec, ZoneId,
@@ -66,7 +67,8 @@ impl<'a> Binder<'a> {
         zone: ZoneId,
         binding: Option<DeviceBinding>,
     ) -> Option<DeviceId> {
-        let binding = binding?;
+        // Without an id there is no tag; that it is missing is known.
+        let binding = binding.filter(|_| !id.is_empty())?;
         let profile = self
             .profiles
             .find(&binding.profile, &format!("{class}.{id}.device.profile"), self.findings)?;
@@ -99,6 +101,7 @@ impl<'a> Binder<'a> {
                     .map(|it| self.write(&path, &point.name, &it, device_range)),
             });
         }
+        self.check_profile(class, id, &profile);
         let points = (first..self.points.len()).map(PointId).collect();
         self.devices.push(Device {
             id: id.to_owned(),
@@ -109,25 +112,14 @@ impl<'a> Binder<'a> {
         Some(device)
     }
 
-    /// The point of a quantity; a mistake where the profile has it in another unit.
+    /// The point of a quantity, in its unit.
     pub(super) fn find(&self, device: Option<DeviceId>, quantity: &str, unit: Unit) -> Option<PointId> {
-        let device = self.devices.get(device?.0)?;
-        let (point, spec) = device
-            .points
-            .iter()
-            .filter_map(|point| Some((*point, self.points.get(point.0)?)))
-            .find(|(_, spec)| spec.quantity == quantity)?;
-        if spec.unit != unit {
-            let class = self.findings.layers.class_of(&device.id).unwrap_or_default();
-            let message = format!(
-                "`{}` gives {quantity} in {:?}; write a profile that gives it in {unit:?}",
-                device.binding.profile, spec.unit
-            );
-            self.findings
-                .add(format!("{class}.{}.device.profile", device.id), message);
-            return None;
-        }
-        Some(point)
+        let points = &self.devices.get(device?.0)?.points;
+        points.iter().copied().find(|point| {
+            self.points
+                .get(point.0)
+                .is_some_and(|spec| spec.quantity == quantity && spec.unit == unit)
+        })
     }
 
     /// Ends the binding: what `[points]` says of no point at all is a mistake.
@@ -228,6 +220,38 @@ impl<'a> Binder<'a> {
         write
     }
 
+    /// Whether a profile serves a class: it gives quantities of the class's vocabulary in their units, and all that
+    /// the class requires, since nobody could notice the loss of what was never there.
+    fn check_profile(&self, class: &str, id: &str, profile: &wire::Profile) {
+        let mut complaints = vec![];
+        for (quantity, unit) in vocabulary(class) {
+            match profile.points.iter().find(|point| point.name == *quantity) {
+                Some(point) if point.unit != *unit => {
+                    let (given, wanted) = (point.unit.symbol(), unit.symbol());
+                    complaints.push(format!("gives {quantity} in `{given}`, where a {class} has `{wanted}`"));
+                }
+                None if self
+                    .manners(class, id, quantity)
+                    .is_some_and(|manners| manners.required) =>
+                {
+                    let instead = format!("[points.{class}] {quantity} = {{ required = false }}");
+                    complaints.push(format!(
+                        "has no {quantity}, which a {class} requires (or write {instead})"
+                    ));
+                }
+                _ => {}
+            }
+        }
+        if !complaints.is_empty() {
+            let message = format!(
+                "profile `{}` {}; write another profile",
+                profile.name,
+                complaints.join(", ")
+            );
+            self.findings.add(format!("{class}.{id}.device.profile"), message);
+        }
+    }
+
     fn check_owners(&self) {
         let layers = self.findings.layers;
         let Some(all) = layers.merged.get("points") else { return };
@@ -251,17 +275,37 @@ impl<'a> Binder<'a> {
             };
             for (quantity, manners) in quantities {
                 let path = format!("{path}.{quantity}");
-                if !manners.is_table() {
+                let Value::Table(manners) = manners else {
                     self.findings.add(
                         path,
                         "is not a table; write { required = true, timeout_s = 30 } or the like",
                     );
-                } else if layers.is_overridden(&path) && !self.bound.contains(&(owner.clone(), quantity.clone())) {
-                    let of_owner = self.bound.iter().filter(|(known, _)| known == owner);
-                    let near: Vec<_> = of_owner.map(|(_, quantity)| quantity.as_str()).collect();
-                    self.findings.add(path, unknown("point", quantity, &near));
+                    continue;
+                };
+                if layers.is_overridden(&path) {
+                    self.check_override(owner, quantity, manners, &path);
                 }
             }
+        }
+    }
+
+    /// An override must meet some point, unless it says that there need not be one. A class of which no device is
+    /// known is left in peace.
+    fn check_override(&self, owner: &str, quantity: &str, manners: &Table, path: &str) {
+        let class = self.findings.layers.class_of(owner).unwrap_or(owner);
+        let of_class = || vocabulary(class).iter().map(|(quantity, _)| *quantity);
+        let of_owner = self
+            .bound
+            .iter()
+            .filter(|(known, _)| known == owner)
+            .map(|(_, quantity)| quantity.as_str());
+        let mut known: Vec<_> = of_owner.collect();
+        let waives = manners.get("required") == Some(&Value::Boolean(false));
+        if known.is_empty() || waives {
+            known.extend(of_class());
+        }
+        if !known.contains(&quantity) {
+            self.findings.add(path, unknown("point", quantity, &known));
         }
     }
 }

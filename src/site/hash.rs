@@ -21,7 +21,10 @@ pub(super) fn of(merged: &Table, profiles: &BTreeMap<String, String>) -> String 
         digest.update(format!("\n# profile {name}\n"));
         digest.update(text);
     }
-    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    let bytes = digest.finalize();
+    bytes
+        .iter()
+        .fold(String::with_capacity(64), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 #[cfg(test)]

@@ -77,38 +77,40 @@ impl Layers {
         self.environment.get(&path.to_lowercase()).map(String::as_str)
     }
 
-    /// Whether a key, or one below it, is set by the site's file or the environment, not only by the defaults.
+    /// Whether the site's file or the environment sets a key, not only the defaults.
     pub(super) fn is_overridden(&self, path: &str) -> bool {
-        let below = format!("{}.", path.to_lowercase());
-        self.site.lines.contains_key(path)
-            || self
-                .environment
-                .keys()
-                .any(|key| key.starts_with(&below) || *key == path.to_lowercase())
+        self.site.lines.contains_key(path) || self.is_in_environment(path)
     }
 
-    /// A mistake at the place where its key was written: the key itself, else the default that it was taken from,
-    /// else the table in which it is missing.
+    /// Whether the environment sets a key, or creates a table by setting a key below it.
+    fn is_in_environment(&self, path: &str) -> bool {
+        let path = path.to_lowercase();
+        let below = format!("{path}.");
+        let created = || !self.site.lines.contains_key(&path) && !self.defaults.lines.contains_key(&path);
+        self.environment.contains_key(&path)
+            || (created() && self.environment.keys().any(|key| key.starts_with(&below)))
+    }
+
+    /// A mistake at the place where its key was written: the key itself, else the default that it was taken from, else
+    /// the table in which it is missing. The embedded defaults have no mistakes of their own, so they are never named.
     pub(super) fn mistake(&self, path: &str, message: String) -> Mistake {
         let alternatives = self.alternatives(path);
         for key in &alternatives {
-            if self.variable(key).is_some() {
+            if self.is_in_environment(key) {
                 return Mistake::at("environment", None, key, message);
             }
-            for source in [&self.site, &self.defaults] {
-                if let Some(line) = source.lines.get(key) {
-                    return Mistake::at(&source.name, Some(*line), key, message);
-                }
+            if let Some(line) = self.site.lines.get(key) {
+                return Mistake::at(&self.site.name, Some(*line), key, message);
             }
         }
-        // A missing key of a point is one of its class: said once, not for each of its equipment.
+        // What no file says of a point is said of its class: once, not for each of its equipment.
         let key = if path.starts_with("points.") {
             alternatives.get(1).map_or(path, String::as_str)
         } else {
             path
         };
-        let parents = std::iter::successors(Some(key), |inner| inner.rsplit_once('.').map(|(outer, _)| outer));
-        let line = parents.filter_map(|parent| self.site.lines.get(parent)).next();
+        let mut parents = std::iter::successors(Some(key), |inner| inner.rsplit_once('.').map(|(outer, _)| outer));
+        let line = parents.find_map(|parent| self.site.lines.get(parent));
         Mistake::at(&self.site.name, line.copied(), key, message)
     }
 

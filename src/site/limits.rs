@@ -72,11 +72,11 @@ pub struct Prices {
     pub water_per_m3: f64,
     /// Waste water (blowdown), per m3.
     pub sewer_per_m3: f64,
-    /// Price that control puts on carbon, per kg CO2e.
+    /// Price that control puts on carbon, per kg of CO2 equivalent.
     pub carbon_per_kg: f64,
     /// Paid for heat handed to the network, per kWh.
     pub heat_per_kwh: f64,
-    /// Carbon intensity of the grid, gCO2e/kWh, for each hour of the day in the site's zone (24 values).
+    /// Carbon intensity of the grid, g of CO2 equivalent per kWh, for each hour of the day in the site's zone (24 values).
     pub carbon_g_per_kwh: Vec<f64>,
     /// Share of the electricity that is renewable by contract, 0 to 1.
     pub renewable_fraction: f64,
@@ -151,7 +151,7 @@ pub struct TrimRespondSettings {
     pub step_s: f64,
     /// Ignored requests I.
     pub ignored_requests: f64,
-    /// Trim per step, on the reset's 0-to-1 scale (0 least cooling).
+    /// Trim per step, on the reset's 0-to-1 scale (0 least cooling); not positive.
     pub trim: f64,
     /// Response per request beyond the ignored ones.
     pub respond: f64,
@@ -193,8 +193,7 @@ pub struct ForecastSettings {
 }
 
 /// Where the job queue comes from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, tag = "source", rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq)]
 pub enum WorkloadSettings {
     /// No queue: the forecast works from rack power alone.
     None,

@@ -1,6 +1,6 @@
 //! Names of a rack's nodes in the compact form of schedulers: `r01n[01-18]`, `gpu[1,3,7-9]`.
 
-use super::read::Findings;
+use super::findings::Findings;
 
 /// No rack has more nodes than this; a longer range is a slip of the keyboard.
 const MOST: usize = 4096;

@@ -1,7 +1,7 @@
 //! Where device profiles come from: the folder beside the site's file, else those that the binary carries.
 
 use super::Mistake;
-use super::read::{Findings, unknown};
+use super::findings::{Findings, unknown};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;

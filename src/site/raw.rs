@@ -1,7 +1,8 @@
 //! The site's file as written: serde structs whose references are still names.
 
+use super::findings::{Findings, unknown};
 use super::layers::{CLASSES, Layers, lay_over};
-use super::read::{Findings, Item, unknown};
+use super::read::Item;
 use super::topology::{
     AirUnitNameplate, CduNameplate, DeviceBinding, LoopNameplate, MeterRole, RackNameplate, RejectionKind,
     RejectionNameplate, ReuseNameplate,

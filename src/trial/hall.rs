@@ -11,6 +11,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Days over which a job trace is laid; it starts over then.
+const TRACE_DAYS: f64 = 7.0;
+
 /// How the hall runs.
 #[derive(Debug, Clone)]
 pub struct HallOptions {
@@ -26,6 +29,8 @@ pub struct HallOptions {
     pub weather: WeatherSource,
     /// Load.
     pub load: Load,
+    /// Time without a heartbeat after which devices return to their own setpoints, s of plant time.
+    pub comms_timeout_s: f64,
     /// A broker that runs already (`host:port`); without it the hall starts its own.
     pub broker: Option<String>,
 }
@@ -72,7 +77,15 @@ impl SimulatedHall {
     /// Starts every device of a site on loopback and points the site's addresses at them: Modbus servers on free ports,
     /// the broker, the publishers.
     pub async fn start(site: &mut Site, options: &HallOptions) -> Result<Self, HallError> {
-        let world = build_world(site, &options.weather, &options.load, options.year_s, 7.0, options.seed)?;
+        let world = build_world(
+            site,
+            &options.weather,
+            &options.load,
+            options.year_s,
+            TRACE_DAYS,
+            options.seed,
+            options.comms_timeout_s,
+        )?;
         let hall = Hall::new(world, options.wall_ms);
         let broker = match &options.broker {
             Some(_) => None,

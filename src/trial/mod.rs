@@ -13,7 +13,7 @@ mod watch;
 mod world;
 
 pub use hall::{HallError, HallOptions, SimulatedHall};
-pub use plant::plant_spec;
+pub use plant::{COMMS_TIMEOUT_S, plant_spec};
 pub use run::{Options, run};
 pub use score::{Run, Trial};
 pub use world::{Load, WeatherSource, WorldError, build_world, year_s};

@@ -13,7 +13,7 @@ const OVERHEAD_SHARE: f64 = 0.01;
 const MAKEUP_US_CM: f64 = 400.0;
 
 /// Time without a heartbeat after which devices return to their own setpoints, s: what field devices ship with.
-const COMMS_TIMEOUT_S: f64 = 60.0;
+pub const COMMS_TIMEOUT_S: f64 = 60.0;
 
 /// What a device falls back to: the release value of its setpoint, which is the plant as found.
 fn default_of(site: &Site, point: Option<PointId>, otherwise: f64) -> f64 {
@@ -22,14 +22,15 @@ fn default_of(site: &Site, point: Option<PointId>, otherwise: f64) -> f64 {
         .map_or(otherwise, |write| write.release)
 }
 
-/// The specification of the plant that a site's drawings describe.
-pub fn plant_spec(site: &Site) -> spec::PlantSpec {
+/// The specification of the plant that a site's drawings describe. A device whose heartbeat does not change for
+/// `comms_timeout_s` returns to its own setpoints.
+pub fn plant_spec(site: &Site, comms_timeout_s: f64) -> spec::PlantSpec {
     let loop_name = |id: crate::site::LoopId| site.loops[id.0].name.clone();
     spec::PlantSpec {
         altitude_m: site.altitude_m,
         overhead_kw: site.racks.iter().map(|rack| rack.nameplate.rated_kw).sum::<f64>() * OVERHEAD_SHARE,
         makeup_conductivity_us_cm: MAKEUP_US_CM,
-        comms_timeout_s: COMMS_TIMEOUT_S.max(4.0 * site.control.cycle_s),
+        comms_timeout_s,
         deviation: 1.0,
         loops: site
             .loops

@@ -1,6 +1,7 @@
 //! Runs strategies one after the other through the core, each on its own copy of the same world.
 
 use super::jobs::Queue;
+use super::plant::COMMS_TIMEOUT_S;
 use super::score::{Run, Trial};
 use super::signals::Signals;
 use super::watch::Watch;
@@ -57,6 +58,7 @@ pub fn run(site: &Site, options: &Options, mut progress: impl FnMut(StrategyKind
         start_s(&options.start)?,
         options.days,
         options.seed,
+        COMMS_TIMEOUT_S.max(4.0 * site.control.cycle_s),
     )?;
     let site = Arc::new(site);
     let model = Arc::new(options.model.clone().unwrap_or_else(JobModel::embedded));

@@ -77,8 +77,9 @@ pub fn build_world(
     year_s: f64,
     days: f64,
     seed: u64,
+    comms_timeout_s: f64,
 ) -> Result<World, WorldError> {
-    let spec = plant_spec(site);
+    let spec = plant_spec(site, comms_timeout_s);
     let weather = match weather {
         WeatherSource::BuiltIn => Weather::generated(Climate::TEMPERATE, seed),
         WeatherSource::File(file) => Weather::parse(&read(file)?).map_err(|error| form(file, &error))?,

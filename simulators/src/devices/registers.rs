@@ -154,7 +154,7 @@ impl Device {
             rest = others;
             next = next.wrapping_add(count);
         }
-        // Tried on a copy of the registers would be exact; the plant refuses by value alone, so checking first suffices.
+        // A block is taken whole or not at all: where the plant refuses one value, those before it are put back.
         let before: Vec<f64> = writes.iter().map(|(signal, _)| plant.truth(*signal)).collect();
         for (done, (signal, value)) in writes.iter().enumerate() {
             if let Err(error) = plant.write(*signal, *value) {
