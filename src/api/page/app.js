@@ -30,7 +30,7 @@ async function start() {
   const operator = actions.build(site, points);
   const parts = [
     header, operator.update, panels.why(site, operator.asks), mimic.build(site, units), panels.books(site), trends.build(site),
-    cdus.build(site, units, operator.asks), panels.events(), panels.jobs(), panels.devices(),
+    cdus.build(site, units, operator.asks), cdus.plant(site, units, operator.asks), panels.events(), panels.jobs(), panels.devices(),
   ];
   await trends.load(site);
 
