@@ -11,6 +11,7 @@ mod page;
 mod problem;
 mod requests;
 mod rest;
+mod sheet;
 mod stream;
 mod trend;
 mod view;
