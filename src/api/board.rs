@@ -10,7 +10,7 @@ use super::view::{
 use crate::cycle::CycleRecord;
 use crate::ledger;
 use crate::site::{EquipmentId, PointId, Site};
-use crate::snapshot::{HORIZONS, HORIZONS_S, HeatBand, JobState, Severity};
+use crate::snapshot::{Event, HORIZONS, HORIZONS_S, HeatBand, JobState, Severity};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
@@ -115,7 +115,7 @@ impl Board {
         let events = {
             let mut memory = self.seen.memory();
             for event in &record.events {
-                memory.note(record, event);
+                memory.note(record.cycle, record.now.wall_ms, event);
             }
             memory.events.iter().rev().take(EVENTS_IN_VIEW).cloned().collect()
         };
@@ -207,7 +207,7 @@ impl Board {
 }
 
 impl Memory {
-    fn note(&mut self, record: &CycleRecord, event: &crate::snapshot::Event) {
+    fn note(&mut self, cycle: u64, wall_ms: i64, event: &Event) {
         *self
             .event_counts
             .entry((event.severity, event.code.clone()))
@@ -220,8 +220,8 @@ impl Memory {
             self.events.pop_front();
         }
         self.events.push_back(EventView {
-            cycle: record.cycle,
-            wall_ms: record.now.wall_ms,
+            cycle,
+            wall_ms,
             severity: event.severity,
             code: event.code.clone(),
             subject: event.subject.clone(),
@@ -306,4 +306,34 @@ fn jobs(record: &CycleRecord) -> JobsView {
         })
         .collect();
     shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ring_is_bounded_and_counts_what_is_said_again() {
+        let site = crate::site::load_embedded("demo").unwrap().unwrap();
+        let mut memory = Memory {
+            events: VecDeque::new(),
+            event_counts: BTreeMap::new(),
+            trend: Trend::new(&site),
+        };
+        let event = |text: String| Event {
+            severity: Severity::Info,
+            code: "a".into(),
+            subject: "b".into(),
+            text,
+        };
+        for cycle in 0..2000 {
+            memory.note(cycle, 0, &event("the same".into()));
+            memory.note(cycle, 0, &event(format!("new {cycle}")));
+        }
+        assert_eq!(memory.events.len(), EVENTS);
+        assert_eq!(memory.event_counts.get(&(Severity::Info, "a".to_owned())), Some(&4000));
+        let repeated: Vec<_> = memory.events.iter().filter(|event| event.text == "the same").collect();
+        assert_eq!(repeated.len(), 1);
+        assert_eq!((repeated[0].times, repeated[0].cycle), (2000, 1999));
+    }
 }

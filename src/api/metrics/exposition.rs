@@ -61,3 +61,21 @@ impl Exposition {
 pub(super) fn flag(value: bool) -> f64 {
     f64::from(u8::from(value))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_escaped_and_unknown_values_have_no_sample() {
+        let mut out = Exposition::new();
+        out.family("isotherm_a", "gauge", "Help.");
+        out.sample(&[("tag", "a\"b\\c\nd"), ("unit", "K")], 1.5);
+        out.sample(&[], f64::NAN);
+        out.sample(&[], f64::INFINITY);
+        out.sample(&[], -0.25);
+        let expected = "# HELP isotherm_a Help.\n# TYPE isotherm_a gauge\n\
+                        isotherm_a{tag=\"a\\\"b\\\\c\\nd\",unit=\"K\"} 1.5\nisotherm_a -0.25\n";
+        assert_eq!(out.into_text(), expected);
+    }
+}

@@ -51,19 +51,24 @@ export function build(site, points) {
       (data) => ({ kind: "set_authority", zone, authority: data.get("authority") })),
     clear: (tag) => ask(T.clear, tag, [], T.apply, () => ({ kind: "clear_override", tag })),
     override: (tag) => {
-      const { write, unit } = point.get(tag);
-      const longest = Math.floor(site.override_max_s / 60);
-      const present = present_of(tag) ?? write.release;
+      const { write, unit, kind } = point.get(tag);
       const [equipment, name] = tag.split(".");
-      ask(T.overrideTitle(equipment, T.quantity[name] ?? name), T.overrideText(write.min, write.max, unitText(unit), number(write.release)), [
+      // Shares are shown, and asked for, in per cent.
+      const scale = kind === "fraction" ? 100 : 1;
+      const shown = (value) => Number((value * scale).toPrecision(6));
+      const symbol = kind === "fraction" ? "%" : unitText(unit);
+      const longest = Math.floor(site.override_max_s / 60);
+      const range = T.overrideText(number(shown(write.min)), number(shown(write.max)), symbol, number(shown(write.release)));
+      ask(T.overrideTitle(equipment, T.quantity[name] ?? name), range, [
         h("p", { class: "muted tagname" }, tag),
-        h("label", {}, unit ? `${T.value}, ${unitText(unit)}` : T.value, h("input", { name: "value", type: "number", step: "any", min: write.min, max: write.max, value: present, required: true })),
+        h("label", {}, symbol ? `${T.value}, ${symbol}` : T.value,
+          h("input", { name: "value", type: "number", step: "any", min: shown(write.min), max: shown(write.max), value: shown(present(tag) ?? write.release), required: true })),
         h("label", {}, T.minutes, h("input", { name: "minutes", type: "number", min: 1, max: longest, value: Math.min(30, longest), required: true })),
-      ], T.apply, (data) => ({ kind: "override", tag, value: Number(data.get("value")), for_s: Number(data.get("minutes")) * 60 }));
+      ], T.apply, (data) => ({ kind: "override", tag, value: Number(data.get("value")) / scale, for_s: Number(data.get("minutes")) * 60 }));
     },
   };
 
-  function present_of(tag) {
+  function present(tag) {
     const [name, quantityName] = tag.split(".");
     const all = view ? [view.cdus, view.loops, view.rejection, view.reuse, view.air_units].flat() : [];
     const setpoint = all.find((each) => each.name === name)?.setpoints[quantityName];

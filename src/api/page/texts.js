@@ -18,7 +18,7 @@ export const T = {
   late: (late, overruns) => `, ${late} late, ${overruns} overrun`,
   waiting: "Waiting for the first cycle of the controller …",
   lost: (seconds) => `No connection to the controller for ${seconds} s. Every value below is old.`,
-  dead: (seconds) => `The controller has finished no cycle for ${seconds} s. Every value below is old; the equipment runs on its own loops.`,
+  dead: (seconds) => `The controller has finished no cycle for ${seconds} s. Every value below is old; without its heartbeat the equipment returns to its own defaults.`,
 
   strategy: { fixed: "Fixed", trim_respond: "Trim and respond", predictive: "Predictive" },
   strategyHint: { fixed: "the plant as found, never moved", trim_respond: "ASHRAE Guideline 36 reset", predictive: "least cost over the heat forecast" },
@@ -44,6 +44,7 @@ export const T = {
   noMargin: "not known",
   leak: "LEAK",
   local: "On its own defaults",
+  on: "on",
   off: "off",
   running: "runs",
   overrideFlag: "OVERRIDE",
