@@ -66,12 +66,12 @@ impl Bank {
             return Ok(None);
         }
         match request {
-            Request::ReadInputRegisters(start, count) => {
-                manners.read(unit, start, count).map(|words| Some(Response::ReadInputRegisters(words)))
-            }
-            Request::ReadHoldingRegisters(start, count) => {
-                manners.read(unit, start, count).map(|words| Some(Response::ReadHoldingRegisters(words)))
-            }
+            Request::ReadInputRegisters(start, count) => manners
+                .read(unit, start, count)
+                .map(|words| Some(Response::ReadInputRegisters(words))),
+            Request::ReadHoldingRegisters(start, count) => manners
+                .read(unit, start, count)
+                .map(|words| Some(Response::ReadHoldingRegisters(words))),
             Request::WriteSingleRegister(address, word) => {
                 manners.write(unit, address, word);
                 Ok(Some(Response::WriteSingleRegister(address, word)))
@@ -88,12 +88,15 @@ impl Manners {
         if addresses.clone().any(|address| self.missing.contains(&address)) {
             return Err(ExceptionCode::IllegalDataAddress);
         }
-        Ok(addresses.map(|address| self.registers.get(&(unit, address)).copied().unwrap_or(0)).collect())
+        Ok(addresses
+            .map(|address| self.registers.get(&(unit, address)).copied().unwrap_or(0))
+            .collect())
     }
 
     fn write(&mut self, unit: u8, address: u16, word: u16) {
         self.written.push((unit, address, word));
-        self.registers.insert((unit, address), self.largest.map_or(word, |largest| word.min(largest)));
+        self.registers
+            .insert((unit, address), self.largest.map_or(word, |largest| word.min(largest)));
     }
 }
 

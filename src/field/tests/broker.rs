@@ -29,13 +29,23 @@ impl Broker {
                 clients.spawn(serve(stream, sender.subscribe(), Arc::clone(&topics)));
             }
         });
-        Self { address, subscribed, messages, task }
+        Self {
+            address,
+            subscribed,
+            messages,
+            task,
+        }
     }
 
     pub(super) fn publish(&self, topic: &str, payload: &[u8]) {
         let length = 2 + topic.len() + payload.len();
         assert!(length < 128, "the length has one byte here");
-        let mut bytes = vec![PUBLISH << 4, u8::try_from(length).unwrap(), 0, u8::try_from(topic.len()).unwrap()];
+        let mut bytes = vec![
+            PUBLISH << 4,
+            u8::try_from(length).unwrap(),
+            0,
+            u8::try_from(topic.len()).unwrap(),
+        ];
         bytes.extend(topic.as_bytes());
         bytes.extend(payload);
         self.messages.send(bytes).unwrap();
