@@ -85,10 +85,28 @@ impl Board {
         for (index, spec) in site.points.iter().enumerate() {
             points.entry(spec.equipment).or_default().push(PointId(index));
         }
-        let memory = Memory { events: VecDeque::new(), event_counts: BTreeMap::new(), trend: Trend::new(&site) };
+        let memory = Memory {
+            events: VecDeque::new(),
+            event_counts: BTreeMap::new(),
+            trend: Trend::new(&site),
+        };
         let (view, seen_view) = watch::channel(None);
-        let seen = Seen { view: seen_view, memory: Arc::new(Mutex::new(memory)), answers: broadcast::Sender::new(64) };
-        (Self { site, mode, speed, points, view, seen: seen.clone() }, seen)
+        let seen = Seen {
+            view: seen_view,
+            memory: Arc::new(Mutex::new(memory)),
+            answers: broadcast::Sender::new(64),
+        };
+        (
+            Self {
+                site,
+                mode,
+                speed,
+                points,
+                view,
+                seen: seen.clone(),
+            },
+            seen,
+        )
     }
 
     /// Shows a cycle: views, events and answers to the requests that it took.
@@ -105,7 +123,11 @@ impl Board {
         self.view.send_replace(Some(view));
         for request in &record.inputs.requests {
             // Nobody waits where the request did not come over REST.
-            drop(self.seen.answers.send(Arc::new(Answer::of(&self.site, request, record))));
+            drop(
+                self.seen
+                    .answers
+                    .send(Arc::new(Answer::of(&self.site, request, record))),
+            );
         }
     }
 
@@ -147,10 +169,18 @@ impl Board {
             control: control(record),
             zones: zones(site, record),
             loops: sheet.all(site.loops.len(), |index| EquipmentId::Loop(crate::site::LoopId(index))),
-            rejection: sheet.all(site.rejection.len(), |index| EquipmentId::Rejection(crate::site::RejectionId(index))),
-            reuse: sheet.all(site.reuse.len(), |index| EquipmentId::Reuse(crate::site::ReuseId(index))),
-            air_units: sheet.all(site.air_units.len(), |index| EquipmentId::AirUnit(crate::site::AirUnitId(index))),
-            meters: sheet.all(site.meters.len(), |index| EquipmentId::Meter(crate::site::MeterId(index))),
+            rejection: sheet.all(site.rejection.len(), |index| {
+                EquipmentId::Rejection(crate::site::RejectionId(index))
+            }),
+            reuse: sheet.all(site.reuse.len(), |index| {
+                EquipmentId::Reuse(crate::site::ReuseId(index))
+            }),
+            air_units: sheet.all(site.air_units.len(), |index| {
+                EquipmentId::AirUnit(crate::site::AirUnitId(index))
+            }),
+            meters: sheet.all(site.meters.len(), |index| {
+                EquipmentId::Meter(crate::site::MeterId(index))
+            }),
             weather: site.weather.as_ref().map(|_| sheet.equipment(EquipmentId::Weather)),
             cdus,
             racks,
@@ -177,10 +207,12 @@ impl Board {
 
 impl Memory {
     fn note(&mut self, record: &CycleRecord, event: &crate::snapshot::Event) {
-        *self.event_counts.entry((event.severity, event.code.clone())).or_default() += 1;
-        let same = |seen: &EventView| {
-            seen.code == event.code && seen.subject == event.subject && seen.text == event.text
-        };
+        *self
+            .event_counts
+            .entry((event.severity, event.code.clone()))
+            .or_default() += 1;
+        let same =
+            |seen: &EventView| seen.code == event.code && seen.subject == event.subject && seen.text == event.text;
         let known = self.events.iter().rev().take(EVENTS_MERGED).position(same);
         let known = known.and_then(|back| self.events.remove(self.events.len() - 1 - back));
         if self.events.len() == EVENTS {
@@ -223,7 +255,13 @@ impl<'a> Sheet<'a> {
         }
         let snapshot = &record.inputs.snapshot;
         let reading = |index| Some(ReadingView::of(snapshot.reading(PointId(index))?, record.now));
-        Self { site, points, readings: (0..site.points.len()).map(reading).collect(), commanded, planned }
+        Self {
+            site,
+            points,
+            readings: (0..site.points.len()).map(reading).collect(),
+            commanded,
+            planned,
+        }
     }
 
     fn all(&self, count: usize, id: impl Fn(usize) -> EquipmentId) -> Vec<EquipmentView> {
@@ -232,7 +270,10 @@ impl<'a> Sheet<'a> {
 
     fn equipment(&self, id: EquipmentId) -> EquipmentView {
         let name = self.site.equipment_name(id).to_owned();
-        let mut shown = EquipmentView { name, ..EquipmentView::default() };
+        let mut shown = EquipmentView {
+            name,
+            ..EquipmentView::default()
+        };
         for point in self.points.get(&id).into_iter().flatten() {
             let spec = self.site.spec(*point);
             let reading = self.readings.get(point.0).copied().flatten();
@@ -256,15 +297,31 @@ impl<'a> Sheet<'a> {
 
 fn owner(author: &Author) -> OwnerView {
     match author {
-        Author::Strategy(kind) => OwnerView { kind: "strategy", name: kind.name().to_owned() },
-        Author::Operator(name) => OwnerView { kind: "operator", name: name.clone() },
-        Author::Safety => OwnerView { kind: "safety", name: String::new() },
-        Author::Release => OwnerView { kind: "release", name: String::new() },
+        Author::Strategy(kind) => OwnerView {
+            kind: "strategy",
+            name: kind.name().to_owned(),
+        },
+        Author::Operator(name) => OwnerView {
+            kind: "operator",
+            name: name.clone(),
+        },
+        Author::Safety => OwnerView {
+            kind: "safety",
+            name: String::new(),
+        },
+        Author::Release => OwnerView {
+            kind: "release",
+            name: String::new(),
+        },
     }
 }
 
 fn band(bands: &[HeatBand], index: usize) -> HeatBand {
-    let unknown = HeatBand { now_kw: f64::NAN, mean_kw: [f64::NAN; HORIZONS], upper_kw: [f64::NAN; HORIZONS] };
+    let unknown = HeatBand {
+        now_kw: f64::NAN,
+        mean_kw: [f64::NAN; HORIZONS],
+        upper_kw: [f64::NAN; HORIZONS],
+    };
     bands.get(index).map_or(unknown, rounded_band)
 }
 
@@ -297,7 +354,10 @@ fn zones(site: &Site, record: &CycleRecord) -> Vec<ZoneView> {
 
 fn jobs(record: &CycleRecord) -> JobsView {
     let queue = &record.inputs.queue;
-    let mut shown = JobsView { age_s: queue.mono_ms.map(|at| record.now.seconds_since(at)), ..JobsView::default() };
+    let mut shown = JobsView {
+        age_s: queue.mono_ms.map(|at| record.now.seconds_since(at)),
+        ..JobsView::default()
+    };
     let mut list = Vec::with_capacity(queue.jobs.len());
     for job in &queue.jobs {
         let (rank, state, start_ms) = match job.state {

@@ -34,13 +34,19 @@ pub(super) async fn guard(State(loopback): State<bool>, request: Request, next: 
             Ok(response) => response,
             Err(_) => Problem::new(
                 StatusCode::GATEWAY_TIMEOUT,
-                format!("no answer within {} s: ask for less, or again later", TIME_LIMIT.as_secs()),
+                format!(
+                    "no answer within {} s: ask for less, or again later",
+                    TIME_LIMIT.as_secs()
+                ),
             )
             .into_response(),
         },
     };
     for (name, value) in HEADERS {
-        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+        response
+            .headers_mut()
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
     }
     response
 }
@@ -56,7 +62,9 @@ fn check_host(loopback: bool, uri: &Uri, headers: &HeaderMap) -> Result<(), Prob
         (None, None) => None,
     };
     let Some(host) = host else {
-        return Err(Problem::bad_request("the Host header is missing: send the address that you call"));
+        return Err(Problem::bad_request(
+            "the Host header is missing: send the address that you call",
+        ));
     };
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     let local = bare.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
@@ -65,8 +73,10 @@ fn check_host(loopback: bool, uri: &Uri, headers: &HeaderMap) -> Result<(), Prob
     }
     Err(Problem::new(
         StatusCode::MISDIRECTED_REQUEST,
-        format!("this listener is bound to loopback and answers to localhost only, not to `{host}`: \
-                 call http://localhost, or set api.listen to the address that others shall reach"),
+        format!(
+            "this listener is bound to loopback and answers to localhost only, not to `{host}`: \
+                 call http://localhost, or set api.listen to the address that others shall reach"
+        ),
     ))
 }
 
@@ -107,7 +117,10 @@ pub(super) fn authorise(operator_token: &str, headers: &HeaderMap) -> Result<(),
 /// Compares without telling by its time where, or whether in length, the two differ.
 fn equal(a: &str, b: &str) -> bool {
     let (a, b) = (Sha256::digest(a), Sha256::digest(b));
-    a.iter().zip(b.iter()).fold(0, |differences, (a, b)| differences | (a ^ b)) == 0
+    a.iter()
+        .zip(b.iter())
+        .fold(0, |differences, (a, b)| differences | (a ^ b))
+        == 0
 }
 
 #[cfg(test)]
@@ -121,10 +134,25 @@ mod tests {
     #[test]
     fn loopback_answers_to_local_names_only() {
         let uri = Uri::from_static("/");
-        for local in ["localhost", "localhost:8080", "LOCALHOST:1", "127.0.0.1:80", "127.9.9.9", "[::1]:8080", "[::1]"] {
+        for local in [
+            "localhost",
+            "localhost:8080",
+            "LOCALHOST:1",
+            "127.0.0.1:80",
+            "127.9.9.9",
+            "[::1]:8080",
+            "[::1]",
+        ] {
             assert_eq!(check_host(true, &uri, &host(local)), Ok(()), "{local}");
         }
-        for foreign in ["rebound.example:8080", "10.0.0.1", "[fe80::1]:80", "localhost.example", ":80", ""] {
+        for foreign in [
+            "rebound.example:8080",
+            "10.0.0.1",
+            "[fe80::1]:80",
+            "localhost.example",
+            ":80",
+            "",
+        ] {
             assert!(check_host(true, &uri, &host(foreign)).is_err(), "{foreign}");
             assert_eq!(check_host(false, &uri, &host(foreign)), Ok(()), "{foreign}");
         }
@@ -133,12 +161,28 @@ mod tests {
 
     #[test]
     fn only_the_operators_token_passes() {
-        let bearer = |value: &str| HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_str(value).unwrap())]);
-        assert_eq!(authorise("0123456789abcdef", &bearer("Bearer 0123456789abcdef")), Ok(()));
-        assert_eq!(authorise("0123456789abcdef", &bearer("bearer 0123456789abcdef")), Ok(()));
-        for wrong in ["Bearer 0123456789abcde", "Bearer 0123456789abcdeg", "Bearer ", "Basic 0123456789abcdef", "x"] {
+        let bearer =
+            |value: &str| HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_str(value).unwrap())]);
+        assert_eq!(
+            authorise("0123456789abcdef", &bearer("Bearer 0123456789abcdef")),
+            Ok(())
+        );
+        assert_eq!(
+            authorise("0123456789abcdef", &bearer("bearer 0123456789abcdef")),
+            Ok(())
+        );
+        for wrong in [
+            "Bearer 0123456789abcde",
+            "Bearer 0123456789abcdeg",
+            "Bearer ",
+            "Basic 0123456789abcdef",
+            "x",
+        ] {
             assert!(authorise("0123456789abcdef", &bearer(wrong)).is_err(), "{wrong}");
         }
-        assert!(authorise("", &bearer("Bearer ")).is_err(), "an empty token authorises nobody");
+        assert!(
+            authorise("", &bearer("Bearer ")).is_err(),
+            "an empty token authorises nobody"
+        );
     }
 }

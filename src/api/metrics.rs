@@ -14,11 +14,22 @@ pub(super) type EventCounts = BTreeMap<(Severity, String), u64>;
 
 /// The metrics of the latest view; before the first cycle only what is known without one.
 pub(super) fn encode(site: &Site, view: Option<&View>, events: &EventCounts) -> String {
-    let mut out = Exposition { text: String::with_capacity(128 * 1024), name: "" };
-    out.family("isotherm_build_info", "gauge", "Always 1; the version of the program and the name of the site are labels.");
+    let mut out = Exposition {
+        text: String::with_capacity(128 * 1024),
+        name: "",
+    };
+    out.family(
+        "isotherm_build_info",
+        "gauge",
+        "Always 1; the version of the program and the name of the site are labels.",
+    );
     out.sample(&[("version", env!("CARGO_PKG_VERSION")), ("site", &site.name)], 1.0);
     limits(&mut out, site);
-    out.family("isotherm_events_total", "counter", "Events since the start, by severity and code.");
+    out.family(
+        "isotherm_events_total",
+        "counter",
+        "Events since the start, by severity and code.",
+    );
     for ((severity, code), count) in events {
         let severity = match severity {
             Severity::Info => "info",
@@ -89,7 +100,11 @@ fn flag(value: bool) -> f64 {
 
 fn limits(out: &mut Exposition, site: &Site) {
     let limits = &site.limits;
-    out.family("isotherm_limit", "gauge", "Limits of the hall by their thresholds, in the unit that ends the name: _c in degC, _k in K.");
+    out.family(
+        "isotherm_limit",
+        "gauge",
+        "Limits of the hall by their thresholds, in the unit that ends the name: _c in degC, _k in K.",
+    );
     let bands: [(&str, &Band); 5] = [
         ("secondary_supply_c", &limits.secondary_supply_c),
         ("rack_return_c", &limits.rack_return_c),
@@ -98,7 +113,11 @@ fn limits(out: &mut Exposition, site: &Site) {
         ("room_c", &limits.room_c),
     ];
     for (name, band) in bands {
-        for (threshold, value) in [("target", band.target), ("critical", band.critical), ("trip", band.trip)] {
+        for (threshold, value) in [
+            ("target", band.target),
+            ("critical", band.critical),
+            ("trip", band.trip),
+        ] {
             out.sample(&[("limit", name), ("threshold", threshold)], value);
         }
     }
@@ -106,14 +125,53 @@ fn limits(out: &mut Exposition, site: &Site) {
 
 fn cycle(out: &mut Exposition, view: &View) {
     let pace = &view.pace;
-    out.single("isotherm_cycles_total", "counter", "Cycles completed.", view.cycle as f64);
-    out.single("isotherm_cycle_age_seconds", "gauge", "Real time since the last cycle ended.", view.age().as_secs_f64());
-    out.single("isotherm_cycle_period_seconds", "gauge", "Period of the cycle, in plant time.", pace.period_s);
-    out.single("isotherm_cycle_step_seconds", "gauge", "Real time that the last step took.", pace.step_ms / 1000.0);
-    out.single("isotherm_cycle_late_total", "counter", "Cycles that began more than half a period late.", pace.late as f64);
-    out.single("isotherm_cycle_overruns_total", "counter", "Steps that took longer than half a period.", pace.overruns as f64);
-    out.single("isotherm_speed_ratio", "gauge", "How much faster than real time the plant's time runs; 1 on a real plant.", view.speed);
-    out.family("isotherm_strategy", "gauge", "1 for the strategy whose plan is used, 0 for the others.");
+    out.single(
+        "isotherm_cycles_total",
+        "counter",
+        "Cycles completed.",
+        view.cycle as f64,
+    );
+    out.single(
+        "isotherm_cycle_age_seconds",
+        "gauge",
+        "Real time since the last cycle ended.",
+        view.age().as_secs_f64(),
+    );
+    out.single(
+        "isotherm_cycle_period_seconds",
+        "gauge",
+        "Period of the cycle, in plant time.",
+        pace.period_s,
+    );
+    out.single(
+        "isotherm_cycle_step_seconds",
+        "gauge",
+        "Real time that the last step took.",
+        pace.step_ms / 1000.0,
+    );
+    out.single(
+        "isotherm_cycle_late_total",
+        "counter",
+        "Cycles that began more than half a period late.",
+        pace.late as f64,
+    );
+    out.single(
+        "isotherm_cycle_overruns_total",
+        "counter",
+        "Steps that took longer than half a period.",
+        pace.overruns as f64,
+    );
+    out.single(
+        "isotherm_speed_ratio",
+        "gauge",
+        "How much faster than real time the plant's time runs; 1 on a real plant.",
+        view.speed,
+    );
+    out.family(
+        "isotherm_strategy",
+        "gauge",
+        "1 for the strategy whose plan is used, 0 for the others.",
+    );
     for kind in [StrategyKind::Fixed, StrategyKind::TrimRespond, StrategyKind::Predictive] {
         out.sample(&[("strategy", kind.name())], flag(kind == view.control.strategy));
     }
@@ -121,13 +179,21 @@ fn cycle(out: &mut Exposition, view: &View) {
 
 fn points(out: &mut Exposition, site: &Site, view: &View) {
     let points = || site.points.iter().zip(&view.readings);
-    out.family("isotherm_point", "gauge", "Last reading of a point, where it is good, in its canonical unit.");
+    out.family(
+        "isotherm_point",
+        "gauge",
+        "Last reading of a point, where it is good, in its canonical unit.",
+    );
     for (spec, reading) in points() {
         if let Some(value) = reading.as_ref().and_then(super::ReadingView::good) {
             out.sample(&[("tag", &spec.tag), ("unit", spec.unit.symbol())], value);
         }
     }
-    out.family("isotherm_point_quality", "gauge", "Quality of a point's last reading: 0 never reported, 1 stale, 2 bad, 3 good.");
+    out.family(
+        "isotherm_point_quality",
+        "gauge",
+        "Quality of a point's last reading: 0 never reported, 1 stale, 2 bad, 3 good.",
+    );
     for (spec, reading) in points() {
         let quality = match reading.as_ref().map(|reading| reading.quality) {
             None => 0.0,
@@ -141,30 +207,52 @@ fn points(out: &mut Exposition, site: &Site, view: &View) {
 
 /// Every equipment in the view.
 fn equipment(view: &View) -> impl Iterator<Item = &EquipmentView> {
-    let units = view.loops.iter().chain(&view.rejection).chain(&view.reuse).chain(&view.air_units);
-    units.chain(view.cdus.iter().map(|cdu| &cdu.equipment)).chain(view.racks.iter().map(|rack| &rack.equipment))
+    let units = view
+        .loops
+        .iter()
+        .chain(&view.rejection)
+        .chain(&view.reuse)
+        .chain(&view.air_units);
+    units
+        .chain(view.cdus.iter().map(|cdu| &cdu.equipment))
+        .chain(view.racks.iter().map(|rack| &rack.equipment))
 }
 
 fn setpoints(out: &mut Exposition, view: &View) {
     let all = || {
         let all = equipment(view).flat_map(|equipment| {
-            equipment.setpoints.iter().map(move |(quantity, set)| (format!("{}.{quantity}", equipment.name), set))
+            equipment
+                .setpoints
+                .iter()
+                .map(move |(quantity, set)| (format!("{}.{quantity}", equipment.name), set))
         });
         all.filter(|(tag, _)| !tag.ends_with(".heartbeat"))
     };
-    out.family("isotherm_setpoint", "gauge", "Commanded setpoint of a point in its canonical unit; none where nothing is commanded.");
+    out.family(
+        "isotherm_setpoint",
+        "gauge",
+        "Commanded setpoint of a point in its canonical unit; none where nothing is commanded.",
+    );
     for (tag, set) in all() {
         if let Some(value) = set.commanded {
             out.sample(&[("tag", &tag)], value);
         }
     }
-    out.family("isotherm_setpoint_planned", "gauge", "Setpoint that the strategy wants.");
+    out.family(
+        "isotherm_setpoint_planned",
+        "gauge",
+        "Setpoint that the strategy wants.",
+    );
     for (tag, set) in all() {
         if let Some(value) = set.planned {
             out.sample(&[("tag", &tag)], value);
         }
     }
-    out.family("isotherm_setpoint_owner", "gauge", "Always 1; the label tells who stands behind the commanded setpoint: strategy, operator, safety or release.");
+    out.family(
+        "isotherm_setpoint_owner",
+        "gauge",
+        "Always 1; the label tells who stands behind the commanded setpoint: strategy, operator, safety or release.",
+    );
     for (tag, set) in all() {
         if let Some(owner) = &set.owner {
             out.sample(&[("tag", &tag), ("owner", owner.kind)], 1.0);
@@ -173,7 +261,11 @@ fn setpoints(out: &mut Exposition, view: &View) {
 }
 
 fn zones(out: &mut Exposition, view: &View) {
-    out.family("isotherm_zone_level", "gauge", "Level of caution of a zone: 0 normal, 1 guarded, 2 critical, 3 failsafe.");
+    out.family(
+        "isotherm_zone_level",
+        "gauge",
+        "Level of caution of a zone: 0 normal, 1 guarded, 2 critical, 3 failsafe.",
+    );
     for zone in &view.zones {
         let level = match zone.level {
             Level::Normal => 0.0,
@@ -189,11 +281,19 @@ fn zones(out: &mut Exposition, view: &View) {
         Authority::Bounded => 2.0,
         Authority::Full => 3.0,
     };
-    out.family("isotherm_zone_authority", "gauge", "Authority in force in a zone: 0 observe, 1 advise, 2 bounded, 3 full.");
+    out.family(
+        "isotherm_zone_authority",
+        "gauge",
+        "Authority in force in a zone: 0 observe, 1 advise, 2 bounded, 3 full.",
+    );
     for zone in &view.zones {
         out.sample(&[("zone", &zone.name)], rank(zone.authority));
     }
-    out.family("isotherm_zone_authority_wanted", "gauge", "Authority asked for in a zone, on the same scale.");
+    out.family(
+        "isotherm_zone_authority_wanted",
+        "gauge",
+        "Authority asked for in a zone, on the same scale.",
+    );
     for zone in &view.zones {
         out.sample(&[("zone", &zone.name)], rank(zone.wanted));
     }
@@ -203,7 +303,11 @@ fn heat(out: &mut Exposition, view: &View) {
     let cdus = view.cdus.iter().map(|cdu| (cdu.equipment.name.as_str(), &cdu.heat));
     let racks = view.racks.iter().map(|rack| (rack.equipment.name.as_str(), &rack.heat));
     let bands: Vec<(&str, &HeatBand)> = cdus.chain(racks).collect();
-    out.family("isotherm_heat_kilowatts", "gauge", "Heat of a CDU or rack into the liquid, now.");
+    out.family(
+        "isotherm_heat_kilowatts",
+        "gauge",
+        "Heat of a CDU or rack into the liquid, now.",
+    );
     for (name, band) in &bands {
         out.sample(&[("equipment", name)], band.now_kw);
     }
@@ -216,12 +320,26 @@ fn heat(out: &mut Exposition, view: &View) {
             }
         }
     };
-    ahead("isotherm_heat_forecast_mean_kilowatts", "Heat expected at a horizon.", |band| &band.mean_kw);
-    ahead("isotherm_heat_forecast_upper_kilowatts", "Upper bound of the heat at a horizon.", |band| &band.upper_kw);
-    out.family("isotherm_forecast_source", "gauge", "1 for what the forecast was made from, 0 for the others.");
-    for (name, source) in
-        [("queue", HeatSource::Queue), ("rack_power", HeatSource::RackPower), ("feedback", HeatSource::Feedback)]
-    {
+    ahead(
+        "isotherm_heat_forecast_mean_kilowatts",
+        "Heat expected at a horizon.",
+        |band| &band.mean_kw,
+    );
+    ahead(
+        "isotherm_heat_forecast_upper_kilowatts",
+        "Upper bound of the heat at a horizon.",
+        |band| &band.upper_kw,
+    );
+    out.family(
+        "isotherm_forecast_source",
+        "gauge",
+        "1 for what the forecast was made from, 0 for the others.",
+    );
+    for (name, source) in [
+        ("queue", HeatSource::Queue),
+        ("rack_power", HeatSource::RackPower),
+        ("feedback", HeatSource::Feedback),
+    ] {
         out.sample(&[("source", name)], flag(source == view.forecast.source));
     }
 }
@@ -229,15 +347,43 @@ fn heat(out: &mut Exposition, view: &View) {
 fn books(out: &mut Exposition, site: &Site, view: &View) {
     let account = &view.books.account;
     let currency = [("currency", site.currency.as_str())];
-    out.single("isotherm_it_power_kilowatts", "gauge", "Power of the IT equipment.", account.it_kw);
-    out.single("isotherm_cooling_power_kilowatts", "gauge", "Power of the cooling equipment.", account.cooling_kw);
-    out.single("isotherm_reused_heat_kilowatts", "gauge", "Heat handed to the network.", account.reused_kw);
-    out.single("isotherm_co2e_kilograms_per_hour", "gauge", "Carbon of the electricity, location-based.", account.co2e_kg_per_h);
-    out.family("isotherm_cost_per_hour", "gauge", "Cost of electricity, water and waste water, less heat sold.");
+    out.single(
+        "isotherm_it_power_kilowatts",
+        "gauge",
+        "Power of the IT equipment.",
+        account.it_kw,
+    );
+    out.single(
+        "isotherm_cooling_power_kilowatts",
+        "gauge",
+        "Power of the cooling equipment.",
+        account.cooling_kw,
+    );
+    out.single(
+        "isotherm_reused_heat_kilowatts",
+        "gauge",
+        "Heat handed to the network.",
+        account.reused_kw,
+    );
+    out.single(
+        "isotherm_co2e_kilograms_per_hour",
+        "gauge",
+        "Carbon of the electricity, location-based.",
+        account.co2e_kg_per_h,
+    );
+    out.family(
+        "isotherm_cost_per_hour",
+        "gauge",
+        "Cost of electricity, water and waste water, less heat sold.",
+    );
     out.sample(&currency, account.cost_per_h);
 
     let total = &account.total;
-    out.family("isotherm_energy_kilowatt_hours_total", "counter", "Energy since the ledger began, by use.");
+    out.family(
+        "isotherm_energy_kilowatt_hours_total",
+        "counter",
+        "Energy since the ledger began, by use.",
+    );
     for (name, value) in [
         ("it", total.it_kwh),
         ("site", total.site_kwh),
@@ -247,11 +393,19 @@ fn books(out: &mut Exposition, site: &Site, view: &View) {
     ] {
         out.sample(&[("use", name)], value);
     }
-    out.family("isotherm_cooling_energy_kilowatt_hours_total", "counter", "Energy of the cooling equipment since the ledger began.");
+    out.family(
+        "isotherm_cooling_energy_kilowatt_hours_total",
+        "counter",
+        "Energy of the cooling equipment since the ledger began.",
+    );
     for (equipment, value) in &total.cooling_kwh_by_equipment {
         out.sample(&[("equipment", equipment)], *value);
     }
-    out.family("isotherm_water_litres_total", "counter", "Water since the ledger began, by path.");
+    out.family(
+        "isotherm_water_litres_total",
+        "counter",
+        "Water since the ledger began, by path.",
+    );
     for (path, value) in [
         ("evaporation", total.evaporation_l),
         ("drift", total.drift_l),
@@ -260,13 +414,32 @@ fn books(out: &mut Exposition, site: &Site, view: &View) {
     ] {
         out.sample(&[("path", path)], value);
     }
-    out.single("isotherm_co2e_kilograms_total", "counter", "Carbon of the electricity since the ledger began, location-based.", total.co2e_kg);
-    out.family("isotherm_cost", "gauge", "Cost since the ledger began; falls while more heat is sold than is spent.");
+    out.single(
+        "isotherm_co2e_kilograms_total",
+        "counter",
+        "Carbon of the electricity since the ledger began, location-based.",
+        total.co2e_kg,
+    );
+    out.family(
+        "isotherm_cost",
+        "gauge",
+        "Cost since the ledger began; falls while more heat is sold than is spent.",
+    );
     for (name, value) in [("cooling", total.cooling_cost), ("all", total.cost)] {
         out.sample(&[("of", name), currency[0]], value);
     }
-    out.single("isotherm_ledger_seconds_total", "counter", "Time that the ledger covers.", total.covered_s);
-    out.single("isotherm_ledger_estimated_seconds_total", "counter", "Of it, time that rests on estimates in place of a meter.", total.estimated_s);
+    out.single(
+        "isotherm_ledger_seconds_total",
+        "counter",
+        "Time that the ledger covers.",
+        total.covered_s,
+    );
+    out.single(
+        "isotherm_ledger_estimated_seconds_total",
+        "counter",
+        "Of it, time that rests on estimates in place of a meter.",
+        total.estimated_s,
+    );
     indicators(out, view);
 }
 
@@ -279,20 +452,42 @@ fn indicators(out: &mut Exposition, view: &View) {
             }
         }
     };
-    indicator("isotherm_pue", "Power usage effectiveness (ISO/IEC 30134-2), from the counters of the period.", |i| i.pue);
-    indicator("isotherm_ref", "Renewable energy factor (ISO/IEC 30134-3).", |i| i.r#ref);
+    indicator(
+        "isotherm_pue",
+        "Power usage effectiveness (ISO/IEC 30134-2), from the counters of the period.",
+        |i| i.pue,
+    );
+    indicator("isotherm_ref", "Renewable energy factor (ISO/IEC 30134-3).", |i| {
+        i.r#ref
+    });
     indicator("isotherm_erf", "Energy reuse factor (ISO/IEC 30134-6).", |i| i.erf);
-    indicator("isotherm_cue_kilograms_per_kilowatt_hour", "Carbon usage effectiveness (ISO/IEC 30134-8).", |i| i.cue_kg_per_kwh);
-    indicator("isotherm_wue_litres_per_kilowatt_hour", "Water usage effectiveness (ISO/IEC 30134-9).", |i| i.wue_l_per_kwh);
+    indicator(
+        "isotherm_cue_kilograms_per_kilowatt_hour",
+        "Carbon usage effectiveness (ISO/IEC 30134-8).",
+        |i| i.cue_kg_per_kwh,
+    );
+    indicator(
+        "isotherm_wue_litres_per_kilowatt_hour",
+        "Water usage effectiveness (ISO/IEC 30134-9).",
+        |i| i.wue_l_per_kwh,
+    );
 }
 
 fn edges(out: &mut Exposition, view: &View) {
     let jobs = &view.jobs;
     out.family("isotherm_jobs", "gauge", "Jobs in the queue by state.");
-    for (state, count) in [("running", jobs.running), ("starting", jobs.starting), ("pending", jobs.pending)] {
+    for (state, count) in [
+        ("running", jobs.running),
+        ("starting", jobs.starting),
+        ("pending", jobs.pending),
+    ] {
         out.sample(&[("state", state)], count as f64);
     }
-    out.family("isotherm_queue_age_seconds", "gauge", "Age of the job queue, in plant time; none where no feed ever answered.");
+    out.family(
+        "isotherm_queue_age_seconds",
+        "gauge",
+        "Age of the job queue, in plant time; none where no feed ever answered.",
+    );
     if let Some(age_s) = jobs.age_s {
         out.sample(&[], age_s);
     }
@@ -300,18 +495,41 @@ fn edges(out: &mut Exposition, view: &View) {
     for device in &view.devices {
         out.sample(&[("device", &device.id)], flag(device.connected));
     }
-    out.family("isotherm_device_age_seconds", "gauge", "Plant time since a device last answered.");
+    out.family(
+        "isotherm_device_age_seconds",
+        "gauge",
+        "Plant time since a device last answered.",
+    );
     for device in &view.devices {
         if let Some(age_s) = device.age_s {
             out.sample(&[("device", &device.id)], age_s);
         }
     }
-    out.family("isotherm_device_errors_total", "counter", "Failures of a device's link since the start.");
+    out.family(
+        "isotherm_device_errors_total",
+        "counter",
+        "Failures of a device's link since the start.",
+    );
     for device in &view.devices {
         out.sample(&[("device", &device.id)], device.errors as f64);
     }
     let store = &view.store;
-    out.single("isotherm_store_ok", "gauge", "Whether the local record is being written.", flag(store.state == "ok"));
-    out.single("isotherm_store_segments", "gauge", "Segments of the local record.", store.segments as f64);
-    out.single("isotherm_store_bytes", "gauge", "Size of the local record.", store.bytes as f64);
+    out.single(
+        "isotherm_store_ok",
+        "gauge",
+        "Whether the local record is being written.",
+        flag(store.state == "ok"),
+    );
+    out.single(
+        "isotherm_store_segments",
+        "gauge",
+        "Segments of the local record.",
+        store.segments as f64,
+    );
+    out.single(
+        "isotherm_store_bytes",
+        "gauge",
+        "Size of the local record.",
+        store.bytes as f64,
+    );
 }

@@ -54,7 +54,9 @@ pub struct Shared {
 
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").field("site", &self.site.name).finish_non_exhaustive()
+        f.debug_struct("Shared")
+            .field("site", &self.site.name)
+            .finish_non_exhaustive()
     }
 }
 
@@ -70,7 +72,17 @@ pub fn open(
     let (board, seen) = Board::new(Arc::clone(&site), mode, speed);
     let (_, stopping) = watch::channel(false);
     let streams = Arc::new(Semaphore::new(STREAMS));
-    (board, Shared { site, seen, history, requests, streams, stopping })
+    (
+        board,
+        Shared {
+            site,
+            seen,
+            history,
+            requests,
+            streams,
+            stopping,
+        },
+    )
 }
 
 /// Serves until `shutdown` ends; streams are closed then, and answers under way are finished.

@@ -14,7 +14,11 @@ pub(super) struct Problem {
 
 impl Problem {
     pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), challenge: None }
+        Self {
+            status,
+            detail: detail.into(),
+            challenge: None,
+        }
     }
 
     pub(super) fn bad_request(detail: impl Into<String>) -> Self {
@@ -23,12 +27,18 @@ impl Problem {
 
     /// 401 with the challenge of RFC 6750.
     pub(super) fn unauthorised(detail: impl Into<String>, challenge: &'static str) -> Self {
-        Self { challenge: Some(challenge), ..Self::new(StatusCode::UNAUTHORIZED, detail) }
+        Self {
+            challenge: Some(challenge),
+            ..Self::new(StatusCode::UNAUTHORIZED, detail)
+        }
     }
 
     /// No cycle has ended since start.
     pub(super) fn no_cycle_yet() -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "no cycle has ended since the start: ask again in one cycle period")
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "no cycle has ended since the start: ask again in one cycle period",
+        )
     }
 }
 
@@ -43,7 +53,9 @@ impl IntoResponse for Problem {
         let kind = HeaderValue::from_static("application/problem+json");
         let mut response = (self.status, [(header::CONTENT_TYPE, kind)], body.to_string()).into_response();
         if let Some(challenge) = self.challenge {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         response
     }

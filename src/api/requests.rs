@@ -38,12 +38,18 @@ pub(super) fn parse(site: &Site, body: &[u8]) -> Result<Request, Problem> {
                 let names: Vec<_> = site.zones.iter().map(|zone| zone.name.as_str()).collect();
                 Problem::bad_request(format!("there is no zone `{zone}`: send one of {}", names.join(", ")))
             })?;
-            RequestKind::SetAuthority { zone: ZoneId(index), authority }
+            RequestKind::SetAuthority {
+                zone: ZoneId(index),
+                authority,
+            }
         }
         Body::SetStrategy { strategy } => RequestKind::SetStrategy { strategy },
         Body::Stop => RequestKind::Stop,
     };
-    Ok(Request { author: Author::Operator(site.api.operator_name.clone()), kind })
+    Ok(Request {
+        author: Author::Operator(site.api.operator_name.clone()),
+        kind,
+    })
 }
 
 fn override_of(site: &Site, tag: &str, value: f64, for_s: f64) -> Result<RequestKind, Problem> {
@@ -121,11 +127,19 @@ impl Answer {
             RequestKind::SetStrategy { strategy } => {
                 answer.accepted = true;
                 if record.plan.strategy != strategy {
-                    answer.notes.push(format!("{} is used for now: {}", record.plan.strategy.name(), record.plan.report.sentence));
+                    answer.notes.push(format!(
+                        "{} is used for now: {}",
+                        record.plan.strategy.name(),
+                        record.plan.report.sentence
+                    ));
                 }
             }
             RequestKind::Stop => {
-                answer.accepted = record.safety.zones.iter().all(|zone| zone.authority == Authority::Observe);
+                answer.accepted = record
+                    .safety
+                    .zones
+                    .iter()
+                    .all(|zone| zone.authority == Authority::Observe);
             }
         }
         answer

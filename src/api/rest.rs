@@ -38,7 +38,11 @@ fn describe(site: &Site) -> Value {
     let zone = |zone: crate::site::ZoneId| site.zones.get(zone.0).map(|zone| zone.name.as_str());
     let loop_name = |id: crate::site::LoopId| site.loops.get(id.0).map(|known| known.name.as_str());
     let racks = |cdu: &crate::site::Cdu| -> Vec<&str> {
-        cdu.racks.iter().filter_map(|rack| site.racks.get(rack.0)).map(|rack| rack.name.as_str()).collect()
+        cdu.racks
+            .iter()
+            .filter_map(|rack| site.racks.get(rack.0))
+            .map(|rack| rack.name.as_str())
+            .collect()
     };
     json!({
         "name": site.name,
@@ -116,7 +120,9 @@ pub(super) async fn points(State(shared): State<Shared>) -> Response {
             required: spec.required,
             timeout_s: spec.timeout_s,
             write: spec.write,
-            reading: view.as_ref().and_then(|view| view.readings.get(index).copied().flatten()),
+            reading: view
+                .as_ref()
+                .and_then(|view| view.readings.get(index).copied().flatten()),
         }
     });
     Json(list.collect::<Vec<_>>()).into_response()
@@ -160,15 +166,25 @@ pub(super) async fn series(
 ) -> Result<Response, Problem> {
     const FORM: &str = "send ?tags=cdu1.secondary_flow,hall.it_power&from=<wall ms>&to=<wall ms>&points=600";
     let Query(query) = query.map_err(|error| Problem::bad_request(format!("{}: {FORM}", error.body_text())))?;
-    let tags: Vec<&str> = query.tags.split(',').map(str::trim).filter(|tag| !tag.is_empty()).collect();
+    let tags: Vec<&str> = query
+        .tags
+        .split(',')
+        .map(str::trim)
+        .filter(|tag| !tag.is_empty())
+        .collect();
     if tags.is_empty() || tags.len() > MAX_TAGS {
         return Err(Problem::bad_request(format!("send 1 to {MAX_TAGS} tags: {FORM}")));
     }
-    let to = query.to.or_else(|| Some(shared.seen.latest()?.wall_ms)).ok_or_else(Problem::no_cycle_yet)?;
+    let to = query
+        .to
+        .or_else(|| Some(shared.seen.latest()?.wall_ms))
+        .ok_or_else(Problem::no_cycle_yet)?;
     let from = query.from.unwrap_or(to.saturating_sub(SPAN_MS));
     let max_points = query.points.unwrap_or(POINTS);
     if from > to || !(1..=MAX_POINTS).contains(&max_points) {
-        return Err(Problem::bad_request(format!("send `from` before `to`, and 1 to {MAX_POINTS} points: {FORM}")));
+        return Err(Problem::bad_request(format!(
+            "send `from` before `to`, and 1 to {MAX_POINTS} points: {FORM}"
+        )));
     }
 
     let mut sources = Vec::with_capacity(tags.len());
@@ -181,15 +197,25 @@ pub(super) async fn series(
             Source::Derived(points, unit) => Ok(SeriesView { tag, unit, points }),
             Source::Point(point) => {
                 let points = shared.history.series(point, from, to, max_points)?;
-                Ok(SeriesView { tag, unit: shared.site.spec(point).unit.symbol(), points: thin(points, max_points) })
+                Ok(SeriesView {
+                    tag,
+                    unit: shared.site.spec(point).unit.symbol(),
+                    points: thin(points, max_points),
+                })
             }
         });
         read.collect::<Result<Vec<_>, String>>()
     });
     match read.await {
         Ok(Ok(list)) => Ok(Json(json!({ "from_ms": from, "to_ms": to, "series": list })).into_response()),
-        Ok(Err(why)) => Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, format!("the record cannot be read: {why}"))),
-        Err(_) => Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "reading the record failed: see the log")),
+        Ok(Err(why)) => Err(Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("the record cannot be read: {why}"),
+        )),
+        Err(_) => Err(Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "reading the record failed: see the log",
+        )),
     }
 }
 
@@ -198,7 +224,12 @@ fn source(shared: &Shared, tag: &str, from: i64, to: i64, max_points: usize) -> 
         return Ok(Source::Point(point));
     }
     let memory = shared.seen.memory();
-    let unit = memory.trend.series().iter().find(|series| series.tag == tag).map(|series| series.unit);
+    let unit = memory
+        .trend
+        .series()
+        .iter()
+        .find(|series| series.tag == tag)
+        .map(|series| series.unit);
     match (unit, memory.trend.read(tag, from, to, max_points)) {
         (Some(unit), Some(points)) => Ok(Source::Derived(points, unit)),
         _ => Err(Problem::bad_request(format!(
@@ -211,15 +242,31 @@ fn source(shared: &Shared, tag: &str, from: i64, to: i64, max_points: usize) -> 
 
 pub(super) async fn request(State(shared): State<Shared>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
     authorise(&shared.site.api.operator_token, &headers)?;
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    if !kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json")) {
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send JSON, with `Content-Type: application/json`"));
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok())
+        .unwrap_or_default();
+    if !kind
+        .split(';')
+        .next()
+        .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+    {
+        return Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "send JSON, with `Content-Type: application/json`",
+        ));
     }
     let body = to_bytes(body, MAX_BODY).await.map_err(|_| {
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body could not be read, or is longer than {MAX_BODY} bytes: send one request"))
+        Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("the body could not be read, or is longer than {MAX_BODY} bytes: send one request"),
+        )
     })?;
     let request = requests::parse(&shared.site, &body)?;
-    let patience = shared.seen.latest().map_or(Duration::from_secs(5), |view| view.real_period() * 3);
+    let patience = shared
+        .seen
+        .latest()
+        .map_or(Duration::from_secs(5), |view| view.real_period() * 3);
 
     // Listen before asking, so that the answer cannot be missed.
     let mut answers = shared.seen.answers.subscribe();
@@ -243,7 +290,15 @@ pub(super) async fn request(State(shared): State<Shared>, headers: HeaderMap, bo
         Some(answer) if answer.accepted => Ok(Json(&*answer).into_response()),
         Some(answer) => Err(Problem::new(
             StatusCode::CONFLICT,
-            format!("refused in cycle {}: {}", answer.cycle, if answer.notes.is_empty() { "see the events".to_owned() } else { answer.notes.join("; ") }),
+            format!(
+                "refused in cycle {}: {}",
+                answer.cycle,
+                if answer.notes.is_empty() {
+                    "see the events".to_owned()
+                } else {
+                    answer.notes.join("; ")
+                }
+            ),
         )),
         None => {
             let body = json!({"accepted": null, "notes": ["handed to the controller; the next cycle takes it: see /api/v1/events"]});
@@ -258,7 +313,11 @@ pub(super) async fn healthz(State(shared): State<Shared>) -> Result<Response, Pr
     if view.is_overdue() {
         return Err(Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
-            format!("the last cycle, {}, ended {age_s:.1} s ago; the period is {:.1} s", view.cycle, view.real_period().as_secs_f64()),
+            format!(
+                "the last cycle, {}, ended {age_s:.1} s ago; the period is {:.1} s",
+                view.cycle,
+                view.real_period().as_secs_f64()
+            ),
         ));
     }
     Ok(Json(json!({"status": "ok", "cycle": view.cycle, "age_s": age_s})).into_response())
@@ -267,7 +326,11 @@ pub(super) async fn healthz(State(shared): State<Shared>) -> Result<Response, Pr
 pub(super) async fn metrics(State(shared): State<Shared>) -> Response {
     let counts = shared.seen.memory().event_counts.clone();
     let text = metrics::encode(&shared.site, shared.seen.latest().as_deref(), &counts);
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+    (
+        [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
+        text,
+    )
+        .into_response()
 }
 
 pub(super) async fn not_found() -> Problem {
@@ -279,5 +342,8 @@ pub(super) async fn not_found() -> Problem {
 }
 
 pub(super) async fn wrong_method() -> Problem {
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path does not take that method: GET everything, POST only to /api/v1/requests")
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "this path does not take that method: GET everything, POST only to /api/v1/requests",
+    )
 }

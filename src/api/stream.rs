@@ -46,11 +46,18 @@ pub(super) async fn stream(State(shared): State<Shared>) -> Response {
             view = next => view?,
             _ = stopping.wait_for(|stop| *stop) => return None,
         };
-        let event = Event::default().event("view").id(view.cycle.to_string()).retry(RETRY).data(view.json());
+        let event = Event::default()
+            .event("view")
+            .id(view.cycle.to_string())
+            .retry(RETRY)
+            .data(view.json());
         Some((Ok::<_, Infallible>(event), (views, stopping, seat, false)))
     });
     let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
     // Proxies that buffer would hold back the views.
-    ([(header::HeaderName::from_static("x-accel-buffering"), "no")], Sse::new(events).keep_alive(keep_alive))
+    (
+        [(header::HeaderName::from_static("x-accel-buffering"), "no")],
+        Sse::new(events).keep_alive(keep_alive),
+    )
         .into_response()
 }

@@ -31,17 +31,36 @@ pub(super) struct Trend {
 
 impl Trend {
     pub(super) fn new(site: &Site) -> Self {
-        let hall = [("it_power", "kW"), ("cooling_power", "kW"), ("reused_heat", "kW"), ("cost_rate", "1/h")];
+        let hall = [
+            ("it_power", "kW"),
+            ("cooling_power", "kW"),
+            ("reused_heat", "kW"),
+            ("cost_rate", "1/h"),
+        ];
         let hall = hall.into_iter().chain([("co2e_rate", "kg/h"), ("chip_margin", "K")]);
-        let mut series: Vec<Series> =
-            hall.map(|(quantity, unit)| Series { tag: format!("hall.{quantity}"), unit }).collect();
+        let mut series: Vec<Series> = hall
+            .map(|(quantity, unit)| Series {
+                tag: format!("hall.{quantity}"),
+                unit,
+            })
+            .collect();
         for equipment in std::iter::once("hall").chain(site.cdus.iter().map(|cdu| cdu.name.as_str())) {
             let horizon = HORIZON.1;
-            for quantity in ["heat".to_owned(), format!("heat_mean_{horizon}"), format!("heat_upper_{horizon}")] {
-                series.push(Series { tag: format!("{equipment}.{quantity}"), unit: "kW" });
+            for quantity in [
+                "heat".to_owned(),
+                format!("heat_mean_{horizon}"),
+                format!("heat_upper_{horizon}"),
+            ] {
+                series.push(Series {
+                    tag: format!("{equipment}.{quantity}"),
+                    unit: "kW",
+                });
             }
         }
-        Self { series, samples: VecDeque::new() }
+        Self {
+            series,
+            samples: VecDeque::new(),
+        }
     }
 
     /// The derived series.
@@ -51,7 +70,11 @@ impl Trend {
 
     /// Adds a view, where enough time has passed since the last sample.
     pub(super) fn push(&mut self, view: &View) {
-        if self.samples.back().is_some_and(|(at, _)| (0..STEP_MS).contains(&view.wall_ms.saturating_sub(*at))) {
+        if self
+            .samples
+            .back()
+            .is_some_and(|(at, _)| (0..STEP_MS).contains(&view.wall_ms.saturating_sub(*at)))
+        {
             return;
         }
         if self.samples.len() == SAMPLES {
@@ -66,7 +89,10 @@ impl Trend {
         let index = self.series.iter().position(|series| series.tag == tag)?;
         let samples = self.samples.iter().filter(|(at, _)| (from_ms..=to_ms).contains(at));
         let samples = samples.filter_map(|(at, values)| Some((*at, *values.get(index)?)));
-        Some(thin(samples.filter(|(_, value)| value.is_finite()).collect(), max_points))
+        Some(thin(
+            samples.filter(|(_, value)| value.is_finite()).collect(),
+            max_points,
+        ))
     }
 }
 
@@ -86,7 +112,11 @@ fn values(view: &View) -> Vec<f64> {
         let at = |horizons: &[f64]| horizons.get(HORIZON.0).copied().unwrap_or(f64::NAN);
         [cdu.heat.now_kw, at(&cdu.heat.mean_kw), at(&cdu.heat.upper_kw)]
     };
-    let sum = view.cdus.iter().map(cdu).reduce(|[a, b, c], [x, y, z]| [a + x, b + y, c + z]);
+    let sum = view
+        .cdus
+        .iter()
+        .map(cdu)
+        .reduce(|[a, b, c], [x, y, z]| [a + x, b + y, c + z]);
     values.extend(sum.unwrap_or([f64::NAN; 3]));
     values.extend(view.cdus.iter().flat_map(cdu));
     values
@@ -100,7 +130,10 @@ pub(super) fn thin(samples: Vec<Sample>, max_points: usize) -> Vec<Sample> {
     }
     let mean = |group: &[Sample]| {
         let last = group.last().map_or(0, |(at, _)| *at);
-        (last, group.iter().map(|(_, value)| value).sum::<f64>() / group.len() as f64)
+        (
+            last,
+            group.iter().map(|(_, value)| value).sum::<f64>() / group.len() as f64,
+        )
     };
     samples.chunks(group).map(mean).collect()
 }

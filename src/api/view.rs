@@ -80,7 +80,8 @@ impl View {
     /// The view as JSON, encoded once however many read it.
     pub fn json(&self) -> &str {
         // Cannot fail: the view has string keys only, and JSON writes a number that is not finite as null.
-        self.json.get_or_init(|| serde_json::to_string(self).unwrap_or_default())
+        self.json
+            .get_or_init(|| serde_json::to_string(self).unwrap_or_default())
     }
 
     /// How long a cycle lasts on the real clock.
@@ -168,7 +169,11 @@ impl ReadingView {
             Quality::Bad => "bad",
             Quality::Stale => "stale",
         };
-        Self { value: rounded(reading.value), quality, age_s: rounded(reading.age_s(now)) }
+        Self {
+            value: rounded(reading.value),
+            quality,
+            age_s: rounded(reading.age_s(now)),
+        }
     }
 
     /// The value, where it may be used.

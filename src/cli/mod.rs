@@ -1,1 +1,135 @@
 //! The command line: one file a subcommand.
+//!
+//! Exit codes: 0 done; 1 failed while running; 2 wrong usage; 3 mistakes in the configuration;
+//! 4 the record or a replay does not hold.
+
+mod check;
+#[cfg(feature = "sim")]
+mod demo;
+mod logging;
+mod replay;
+mod report;
+mod run;
+//mod train;
+#[cfg(feature = "sim")]
+mod trial;
+
+use crate::site::{self, Mistake, Site, StrategyKind};
+use clap::{Parser, Subcommand};
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// Predictive, auditable cooling control for liquid-cooled AI data centres.
+#[derive(Debug, Parser)]
+#[command(name = "isotherm", version, about)]
+struct Cli {
+    /// Log as one JSON object a line.
+    #[arg(long, global = true)]
+    log_json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start a simulated plant with real Modbus and MQTT devices, the controller and the dashboard.
+    #[cfg(feature = "sim")]
+    Demo(demo::Args),
+    /// Control the plant that a site file describes.
+    Run(run::Args),
+    /// Report every mistake in a site file.
+    Check(check::Args),
+    /// Run strategies against a simulated plant in virtual time and compare them.
+    #[cfg(feature = "sim")]
+    Trial(trial::Args),
+    /// Train a model of job power from finished jobs.
+    //T
+    /// Print the energy, water, heat, carbon and cost of each recorded day.
+    Report(report::Args),
+    /// Run recorded cycles again and compare every bit.
+    Replay(replay::Args),
+}
+
+/// Why a subcommand ended early.
+#[derive(Debug)]
+enum Failure {
+    /// The configuration has mistakes.
+    Configuration(Vec<Mistake>),
+    /// The record or a replay does not hold.
+    Record(String),
+    /// Anything else, as a chain of causes.
+    Run(String),
+}
+
+impl Failure {
+    /// A failure of a step, with the chain of its causes: "failed to {step}: {error}: {cause}".
+    fn of(step: &str, error: &dyn std::error::Error) -> Self {
+        let mut text = format!("failed to {step}: {error}");
+        let mut source = error.source();
+        while let Some(cause) = source {
+            // Writing to a String cannot fail.
+            let _infallible = write!(text, ": {cause}");
+            source = cause.source();
+        }
+        Self::Run(text)
+    }
+}
+
+/// Parses the command line and runs it.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    logging::start(cli.log_json);
+    let done = match cli.command {
+        #[cfg(feature = "sim")]
+        Command::Demo(args) => demo::run(&args),
+        Command::Run(args) => run::run(&args),
+        Command::Check(args) => check::run(&args),
+        #[cfg(feature = "sim")]
+        Command::Trial(args) => trial::run(&args),
+        //T
+        Command::Report(args) => report::run(&args),
+        Command::Replay(args) => replay::run(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Configuration(mistakes)) => {
+            for mistake in &mistakes {
+                eprintln!("{mistake}");
+            }
+            eprintln!("{} in the configuration", count(mistakes.len(), "mistake"));
+            ExitCode::from(3)
+        }
+        Err(Failure::Record(text)) => {
+            eprintln!("{text}");
+            ExitCode::from(4)
+        }
+        Err(Failure::Run(text)) => {
+            eprintln!("{text}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Loads a site: a file, or one of the embedded sites by name (`demo`, `frontier`).
+fn load_site(file: &Path) -> Result<Site, Failure> {
+    if !file.exists()
+        && let Some(embedded) = file.to_str().and_then(site::load_embedded)
+    {
+        return embedded.map_err(Failure::Configuration);
+    }
+    site::load(file).map_err(Failure::Configuration)
+}
+
+/// A strategy by its name.
+fn strategy(name: &str) -> Result<StrategyKind, String> {
+    [StrategyKind::Fixed, StrategyKind::TrimRespond, StrategyKind::Predictive]
+        .into_iter()
+        .find(|kind| kind.name() == name)
+        .ok_or_else(|| "write fixed, trim_respond or predictive".to_owned())
+}
+
+/// "1 mistake", "2 mistakes".
+fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}

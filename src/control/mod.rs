@@ -9,6 +9,18 @@ use serde::{Deserialize, Serialize};
 pub struct State {}
 
 /// The plan of a strategy for this cycle.
-pub fn plan(_site: &Site, strategy: StrategyKind, _snapshot: &Snapshot, _heat: &HeatForecast, _state: &mut State, _now: Now) -> Plan {
-    Plan { strategy, status: PlanStatus::FellBack, setpoints: vec![], report: PlanReport::default() }
+pub fn plan(
+    _site: &Site,
+    strategy: StrategyKind,
+    _snapshot: &Snapshot,
+    _heat: &HeatForecast,
+    _state: &mut State,
+    _now: Now,
+) -> Plan {
+    Plan {
+        strategy,
+        status: PlanStatus::FellBack,
+        setpoints: vec![],
+        report: PlanReport::default(),
+    }
 }

@@ -48,6 +48,9 @@ impl Mind {
     /// First 8 bytes of the SHA-256 of the memory; 0 where it cannot be serialised.
     pub fn fingerprint(&self) -> u64 {
         let Ok(bytes) = self.to_bytes() else { return 0 };
-        Sha256::digest(bytes).iter().take(8).fold(0, |hash, byte| hash << 8 | u64::from(*byte))
+        Sha256::digest(bytes)
+            .iter()
+            .take(8)
+            .fold(0, |hash, byte| hash << 8 | u64::from(*byte))
     }
 }

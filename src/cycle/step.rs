@@ -52,11 +52,25 @@ pub fn step(core: &Core, mind: &mut Mind, inputs: Inputs, now: Now) -> Outcome {
     let mut events = adopt_strategy(mind, &inputs.requests);
 
     let facts = safety::assess(site, &inputs.snapshot, &mut mind.safety, now);
-    let heat = forecast::forecast(site, &core.model, &inputs.snapshot, &inputs.queue, &mut mind.forecast, now);
+    let heat = forecast::forecast(
+        site,
+        &core.model,
+        &inputs.snapshot,
+        &inputs.queue,
+        &mut mind.forecast,
+        now,
+    );
     let strategy = inputs.imposed.unwrap_or(mind.strategy);
     let plan = control::plan(site, strategy, &inputs.snapshot, &heat, &mut mind.control, now);
-    let (commands, report) =
-        safety::judge(site, &facts, &plan, &inputs.requests, &inputs.snapshot, &mut mind.safety, now);
+    let (commands, report) = safety::judge(
+        site,
+        &facts,
+        &plan,
+        &inputs.requests,
+        &inputs.snapshot,
+        &mut mind.safety,
+        now,
+    );
     let account = ledger::close(site, &inputs.snapshot, &mut mind.ledger, now);
 
     events.extend(report.events.iter().cloned());
@@ -85,7 +99,9 @@ pub fn step(core: &Core, mind: &mut Mind, inputs: Inputs, now: Now) -> Outcome {
 fn adopt_strategy(mind: &mut Mind, requests: &[Request]) -> Vec<Event> {
     let mut events = Vec::new();
     for request in requests {
-        let RequestKind::SetStrategy { strategy } = request.kind else { continue };
+        let RequestKind::SetStrategy { strategy } = request.kind else {
+            continue;
+        };
         mind.strategy = strategy;
         let who = match &request.author {
             Author::Operator(name) => name.as_str(),

@@ -49,8 +49,15 @@ pub(super) struct Link {
 
 impl Link {
     pub(super) fn new(device: DeviceId, id: &str) -> Self {
-        let status = LinkStatus { id: id.to_owned(), ..LinkStatus::default() };
-        Self { device, outbox: Outbox::default(), status: Mutex::new(status) }
+        let status = LinkStatus {
+            id: id.to_owned(),
+            ..LinkStatus::default()
+        };
+        Self {
+            device,
+            outbox: Outbox::default(),
+            status: Mutex::new(status),
+        }
     }
 
     pub(super) fn status(&self) -> LinkStatus {

@@ -27,7 +27,11 @@ impl Mailbox {
     pub(super) fn new(site: &Site) -> Self {
         Self {
             readings: Mutex::new(vec![None; site.points.len()]),
-            checks: site.points.iter().map(|point| (point.timeout_s, point.plausible)).collect(),
+            checks: site
+                .points
+                .iter()
+                .map(|point| (point.timeout_s, point.plausible))
+                .collect(),
         }
     }
 
@@ -39,15 +43,21 @@ impl Mailbox {
         }
         let mut readings = self.readings.lock().unwrap_or_else(PoisonError::into_inner);
         for (point, arrival) in arrivals {
-            let (Some(slot), Some((timeout_s, plausible))) = (readings.get_mut(point.0), self.checks.get(point.0)) else {
+            let (Some(slot), Some((timeout_s, plausible))) = (readings.get_mut(point.0), self.checks.get(point.0))
+            else {
                 continue;
             };
             let superseded = slot.is_some_and(|present: Reading| present.mono_ms > sampled_ms);
-            if superseded || now.seconds_since(sampled_ms) > *timeout_s {
+            let in_time = now.seconds_since(sampled_ms) <= *timeout_s;
+            if superseded || !in_time {
                 continue;
             }
             if let Some((value, quality)) = judge(arrival, *plausible, *slot) {
-                *slot = Some(Reading { value, quality, mono_ms: sampled_ms });
+                *slot = Some(Reading {
+                    value,
+                    quality,
+                    mono_ms: sampled_ms,
+                });
             }
         }
     }
@@ -59,7 +69,8 @@ impl Mailbox {
             let Some(reading) = reading else { continue };
             // A link may have put it between the making of `now` and this line: it is of now.
             reading.mono_ms = reading.mono_ms.min(now.mono_ms);
-            if reading.age_s(now) > *timeout_s {
+            let in_time = reading.age_s(now) <= *timeout_s;
+            if !in_time {
                 reading.quality = Quality::Stale;
             }
         }
@@ -82,11 +93,18 @@ mod tests {
     use super::*;
 
     fn at(mono_ms: u64) -> Now {
-        Now { mono_ms, wall_ms: 0, utc_offset_s: 0 }
+        Now {
+            mono_ms,
+            wall_ms: 0,
+            utc_offset_s: 0,
+        }
     }
 
     fn mailbox() -> Mailbox {
-        Mailbox { readings: Mutex::new(vec![None; 2]), checks: vec![(10.0, (0.0, 100.0)); 2] }
+        Mailbox {
+            readings: Mutex::new(vec![None; 2]),
+            checks: vec![(10.0, (0.0, 100.0)); 2],
+        }
     }
 
     fn reading(mailbox: &Mailbox, now_ms: u64) -> Option<(f64, Quality, u64)> {
@@ -113,7 +131,11 @@ mod tests {
         mailbox.post(at(2), 2, [(POINT, Arrival::Value(100.1))]);
         assert_eq!(reading(&mailbox, 2), Some((100.1, Quality::Bad, 2)));
         mailbox.post(at(3), 3, [(POINT, Arrival::Value(50.0))]);
-        for nothing in [Arrival::Nothing, Arrival::Value(f64::INFINITY), Arrival::Doubtful(f64::NAN)] {
+        for nothing in [
+            Arrival::Nothing,
+            Arrival::Value(f64::INFINITY),
+            Arrival::Doubtful(f64::NAN),
+        ] {
             mailbox.post(at(4), 4, [(POINT, nothing)]);
             assert_eq!(reading(&mailbox, 4), Some((50.0, Quality::Bad, 4)));
         }
@@ -129,6 +151,10 @@ mod tests {
         mailbox.post(at(20_000), 15_000, [(POINT, Arrival::Value(4.0))]);
         mailbox.post(at(20_000), 14_999, [(POINT, Arrival::Value(5.0))]);
         assert_eq!(reading(&mailbox, 20_000), Some((4.0, Quality::Good, 15_000)));
-        assert_eq!(reading(&mailbox, 14_990), Some((4.0, Quality::Good, 14_990)), "never of the future");
+        assert_eq!(
+            reading(&mailbox, 14_990),
+            Some((4.0, Quality::Good, 14_990)),
+            "never of the future"
+        );
     }
 }

@@ -44,7 +44,9 @@ pub struct Field {
 
 impl std::fmt::Debug for Field {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Field").field("links", &self.status()).finish_non_exhaustive()
+        f.debug_struct("Field")
+            .field("links", &self.status())
+            .finish_non_exhaustive()
     }
 }
 
@@ -55,11 +57,22 @@ impl Field {
     /// Must be called within a tokio runtime.
     pub fn start(site: Arc<Site>, clock: NowFn, speed: f64) -> Self {
         let seed = clock().wall_ms.cast_unsigned();
-        tracing::info!(devices = site.devices.len(), jitter_seed = seed, "the links to the plant start");
+        tracing::info!(
+            devices = site.devices.len(),
+            jitter_seed = seed,
+            "the links to the plant start"
+        );
         let mailbox = Arc::new(Mailbox::new(&site));
-        let context = Context { site: Arc::clone(&site), mailbox: Arc::clone(&mailbox), clock, speed };
-        let links: Vec<Arc<Link>> =
-            (0..).zip(&site.devices).map(|(index, device)| Arc::new(Link::new(crate::site::DeviceId(index), &device.id))).collect();
+        let context = Context {
+            site: Arc::clone(&site),
+            mailbox: Arc::clone(&mailbox),
+            clock,
+            speed,
+        };
+        let links: Vec<Arc<Link>> = (0..)
+            .zip(&site.devices)
+            .map(|(index, device)| Arc::new(Link::new(crate::site::DeviceId(index), &device.id)))
+            .collect();
         let mut wakes = vec![Arc::new(Notify::new()); links.len()];
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
@@ -78,7 +91,13 @@ impl Field {
         if let Some(listener) = Listener::new(context, &links, seed) {
             tasks.spawn(listener.run(stopped));
         }
-        Self { site, mailbox, links: links.into_iter().zip(wakes).collect(), stop, tasks }
+        Self {
+            site,
+            mailbox,
+            links: links.into_iter().zip(wakes).collect(),
+            stop,
+            tasks,
+        }
     }
 
     /// The latest reading of every point, those older than their timeout marked stale. Never waits for a device.
@@ -89,14 +108,24 @@ impl Field {
     /// Hands commands to the links. Never waits for a device; what could not be written is replaced by the next cycle's.
     pub fn apply(&self, commands: &Commands) {
         for command in commands.iter() {
-            self.want(command.point(), Wanted { cycle: commands.cycle(), value: command.value() });
+            self.want(
+                command.point(),
+                Wanted {
+                    cycle: commands.cycle(),
+                    value: command.value(),
+                },
+            );
         }
     }
 
     /// The one way out: only [`Field::apply`] leads here.
     fn want(&self, point: PointId, wanted: Wanted) {
-        let Some(spec) = self.site.points.get(point.0) else { return };
-        let Some((link, wake)) = self.links.get(spec.device.0) else { return };
+        let Some(spec) = self.site.points.get(point.0) else {
+            return;
+        };
+        let Some((link, wake)) = self.links.get(spec.device.0) else {
+            return;
+        };
         if spec.write.is_none() || !wanted.value.is_finite() {
             link.note(|status| {
                 status.write_errors += 1;

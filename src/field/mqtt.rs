@@ -60,7 +60,12 @@ impl Listener {
             options.set_credentials(&settings.username, &settings.password);
         }
         let backoff = Backoff::new(context.real(RETRY_S.0), context.real(RETRY_S.1), Jitter::new(seed));
-        Some(Self { context, options, topics, backoff })
+        Some(Self {
+            context,
+            options,
+            topics,
+            backoff,
+        })
     }
 
     /// Hears until told to stop.
@@ -72,7 +77,11 @@ impl Listener {
         }
         // The broker sees an orderly end where the connection still takes it; else it sees the socket close.
         if client.try_disconnect().is_ok() {
-            tokio::time::timeout(Duration::from_millis(200), async { while events.poll().await.is_ok() {} }).await.ok();
+            tokio::time::timeout(Duration::from_millis(200), async {
+                while events.poll().await.is_ok() {}
+            })
+            .await
+            .ok();
         }
         self.note_all(|status| status.connected = false);
     }
@@ -108,7 +117,9 @@ impl Listener {
     fn subscribe(&self, client: &AsyncClient) {
         let topics: Vec<&String> = self.topics.keys().collect();
         for some in topics.chunks(TOPICS) {
-            let filters = some.iter().map(|topic| SubscribeFilter::new((*topic).clone(), QoS::AtLeastOnce));
+            let filters = some
+                .iter()
+                .map(|topic| SubscribeFilter::new((*topic).clone(), QoS::AtLeastOnce));
             if let Err(error) = client.try_subscribe_many(filters) {
                 tracing::warn!(%error, "subscribing failed");
                 self.note_all(|status| status.last_error = Some(format!("subscribing: {error}")));
@@ -117,7 +128,9 @@ impl Listener {
     }
 
     fn take(&mut self, message: &Publish) {
-        let Some(heard) = self.topics.get_mut(&message.topic) else { return };
+        let Some(heard) = self.topics.get_mut(&message.topic) else {
+            return;
+        };
         let context = &self.context;
         let taken = context.site.devices.get(heard.link.device.0).map_or(Ok(()), |device| {
             let sample = payload::decode(&device.profile, &message.payload).map_err(|error| error.to_string())?;
@@ -149,7 +162,8 @@ impl Heard {
     fn count_gap(&mut self, sequence: Option<u64>) {
         if let (Some(last), Some(next)) = (self.sequence, sequence) {
             let missing = next.saturating_sub(last).saturating_sub(1);
-            self.link.note(|status| status.lost_messages = status.lost_messages.saturating_add(missing));
+            self.link
+                .note(|status| status.lost_messages = status.lost_messages.saturating_add(missing));
         }
         self.sequence = sequence.or(self.sequence);
     }
@@ -158,8 +172,16 @@ impl Heard {
 fn heard(context: &Context, link: &Arc<Link>) -> Option<(String, Heard)> {
     let DeviceId(index) = link.device;
     let device = context.site.devices.get(index)?;
-    let Mapping::Mqtt(map) = &device.profile.mapping else { return None };
-    Some((payload::topic(map, &device.id), Heard { link: Arc::clone(link), sequence: None }))
+    let Mapping::Mqtt(map) = &device.profile.mapping else {
+        return None;
+    };
+    Some((
+        payload::topic(map, &device.id),
+        Heard {
+            link: Arc::clone(link),
+            sequence: None,
+        },
+    ))
 }
 
 /// The monotonic time of a sample, by its own stamp where it has one. A stamp ahead of us by less than `future_s` is
@@ -167,14 +189,23 @@ fn heard(context: &Context, link: &Arc<Link>) -> Option<(String, Heard)> {
 fn sampled_ms(sample: &Sample, now: Now, retained: bool, future_s: f64) -> Result<u64, String> {
     let Some(stamp_ms) = sample.timestamp_ms else {
         // The broker keeps it from some time ago, and nothing says which.
-        return if retained { Err("a retained message without a time".into()) } else { Ok(now.mono_ms) };
+        return if retained {
+            Err("a retained message without a time".into())
+        } else {
+            Ok(now.mono_ms)
+        };
     };
     let age_ms = now.wall_ms.saturating_sub(stamp_ms);
     if (age_ms as f64) < -future_s * 1000.0 {
-        return Err(format!("stamped {:.1} s in the future: is the device's clock right?", -(age_ms as f64) / 1000.0));
+        return Err(format!(
+            "stamped {:.1} s in the future: is the device's clock right?",
+            -(age_ms as f64) / 1000.0
+        ));
     }
     let age_ms = u64::try_from(age_ms).unwrap_or(0);
-    now.mono_ms.checked_sub(age_ms).ok_or_else(|| "stamped before this controller's time began".into())
+    now.mono_ms
+        .checked_sub(age_ms)
+        .ok_or_else(|| "stamped before this controller's time began".into())
 }
 
 #[cfg(test)]
@@ -182,8 +213,17 @@ mod tests {
     use super::*;
 
     fn sampled(stamp: Option<i64>, retained: bool) -> Option<u64> {
-        let now = Now { mono_ms: 60_000, wall_ms: 1_000_000, utc_offset_s: 0 };
-        let sample = Sample { timestamp_ms: stamp, quality_good: true, sequence: None, values: Vec::new() };
+        let now = Now {
+            mono_ms: 60_000,
+            wall_ms: 1_000_000,
+            utc_offset_s: 0,
+        };
+        let sample = Sample {
+            timestamp_ms: stamp,
+            quality_good: true,
+            sequence: None,
+            values: Vec::new(),
+        };
         sampled_ms(&sample, now, retained, 5.0).ok()
     }
 
@@ -200,7 +240,10 @@ mod tests {
     #[test]
     fn missing_sequence_numbers_are_counted() {
         let link = Arc::new(Link::new(DeviceId(0), "rack1"));
-        let mut heard = Heard { link: Arc::clone(&link), sequence: None };
+        let mut heard = Heard {
+            link: Arc::clone(&link),
+            sequence: None,
+        };
         for sequence in [Some(5), Some(6), Some(9), None, Some(10), Some(0), Some(1)] {
             heard.count_gap(sequence);
         }

@@ -36,7 +36,12 @@ pub(super) struct Backoff {
 
 impl Backoff {
     pub(super) const fn new(first: Duration, longest: Duration, jitter: Jitter) -> Self {
-        Self { first, longest, failures: 0, jitter }
+        Self {
+            first,
+            longest,
+            failures: 0,
+            jitter,
+        }
     }
 
     /// The wait after a further failure: doubled each time up to the longest, then spread by half either way.

@@ -73,7 +73,15 @@ pub fn assess(_site: &Site, _snapshot: &Snapshot, _state: &mut State, _now: Now)
 }
 
 /// Turns a plan and requests into commands.
-pub fn judge(_site: &Site, _facts: &Facts, _plan: &Plan, _requests: &[Request], _snapshot: &Snapshot, _state: &mut State, _now: Now) -> (Commands, SafetyReport) {
+pub fn judge(
+    _site: &Site,
+    _facts: &Facts,
+    _plan: &Plan,
+    _requests: &[Request],
+    _snapshot: &Snapshot,
+    _state: &mut State,
+    _now: Now,
+) -> (Commands, SafetyReport) {
     (Commands::seal(0, vec![]), SafetyReport::default())
 }
 

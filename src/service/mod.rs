@@ -1,1 +1,12 @@
-//! Wires the rooms: the clock, the tick, modes, release, start and stop.
+//! Wires the rooms: the clock, the tick, supervision, release, start and stop.
+//!
+//! One task owns the run state: the [`control_loop`]. Everything else hands values to it or takes values from it.
+
+pub mod clock;
+mod control_loop;
+mod keeper;
+mod show;
+mod start;
+
+pub use keeper::{Checkpoint, Entry};
+pub use start::{Options, Service, ServiceError, load_model, runtime, signals, start};

@@ -1,13 +1,14 @@
 //! Binds the points of device profiles to equipment, each with the manners that `[points]` gives it.
 
+use super::findings::{Findings, unknown};
 use super::layers::{CLASSES, lay_over};
 use super::points::more_cooling;
 use super::profiles::Profiles;
 use super::raw;
-use super::read::{Findings, Item, unknown};
+use super::read::Item;
 use super::{
-    AirUnitPoints, CduPoints, Device, DeviceBinding, DeviceId, EquipmentId, LoopPoints, MeterPoints, PointId, PointSpec,
-    RackPoints, RejectionPoints, ReusePoints, WeatherPoints, WriteSpec, ZoneId,
+    AirUnitPoints, CduPoints, Device, DeviceBinding, DeviceId, EquipmentId, LoopPoints, MeterPoints, PointId,
+    PointSpec, RackPoints, RejectionPoints, ReusePoints, WeatherPoints, WriteSpec, ZoneId,
 };
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,15 +49,29 @@ struct Manners {
 
 impl<'a> Binder<'a> {
     pub(super) const fn new(profiles: Profiles, findings: &'a Findings<'a>) -> Self {
-        Self { profiles, findings, devices: vec![], points: vec![], bound: BTreeSet::new() }
+        Self {
+            profiles,
+            findings,
+            devices: vec![],
+            points: vec![],
+            bound: BTreeSet::new(),
+        }
     }
 
     /// Adds an equipment's device with all points of its profile.
     pub(super) fn device(
-        &mut self, equipment: EquipmentId, class: &str, id: &str, zone: ZoneId, binding: Option<DeviceBinding>,
+        &mut self,
+        equipment: EquipmentId,
+        class: &str,
+        id: &str,
+        zone: ZoneId,
+        binding: Option<DeviceBinding>,
     ) -> Option<DeviceId> {
-        let binding = binding?;
-        let profile = self.profiles.find(&binding.profile, &format!("{class}.{id}.device.profile"), self.findings)?;
+        // Without an id there is no tag; that it is missing is known.
+        let binding = binding.filter(|_| !id.is_empty())?;
+        let profile = self
+            .profiles
+            .find(&binding.profile, &format!("{class}.{id}.device.profile"), self.findings)?;
         let device = DeviceId(self.devices.len());
         let first = self.points.len();
         for (profile_point, point) in profile.points.iter().enumerate() {
@@ -64,7 +79,8 @@ impl<'a> Binder<'a> {
             let manners = self.manners(class, id, &point.name);
             let path = format!("points.{id}.{}", point.name);
             let device_range = (point.min, point.max);
-            self.bound.extend([class, id].map(|owner| (owner.to_owned(), point.name.clone())));
+            self.bound
+                .extend([class, id].map(|owner| (owner.to_owned(), point.name.clone())));
             self.points.push(PointSpec {
                 tag: format!("{id}.{}", point.name),
                 equipment,
@@ -80,38 +96,40 @@ impl<'a> Binder<'a> {
                     Some(manners) if !written => self.plausible(&path, manners, device_range),
                     _ => device_range,
                 },
-                write: manners.filter(|_| written).map(|it| self.write(&path, &point.name, &it, device_range)),
+                write: manners
+                    .filter(|_| written)
+                    .map(|it| self.write(&path, &point.name, &it, device_range)),
             });
         }
+        self.check_profile(class, id, &profile);
         let points = (first..self.points.len()).map(PointId).collect();
-        self.devices.push(Device { id: id.to_owned(), binding, profile, points });
+        self.devices.push(Device {
+            id: id.to_owned(),
+            binding,
+            profile,
+            points,
+        });
         Some(device)
     }
 
-    /// The point of a quantity; a mistake where the profile has it in another unit.
+    /// The point of a quantity, in its unit.
     pub(super) fn find(&self, device: Option<DeviceId>, quantity: &str, unit: Unit) -> Option<PointId> {
-        let device = self.devices.get(device?.0)?;
-        let (point, spec) = device
-            .points
-            .iter()
-            .filter_map(|point| Some((*point, self.points.get(point.0)?)))
-            .find(|(_, spec)| spec.quantity == quantity)?;
-        if spec.unit != unit {
-            let class = self.findings.layers.class_of(&device.id).unwrap_or_default();
-            let message = format!(
-                "`{}` gives {quantity} in {:?}; write a profile that gives it in {unit:?}",
-                device.binding.profile, spec.unit
-            );
-            self.findings.add(format!("{class}.{}.device.profile", device.id), message);
-            return None;
-        }
-        Some(point)
+        let points = &self.devices.get(device?.0)?.points;
+        points.iter().copied().find(|point| {
+            self.points
+                .get(point.0)
+                .is_some_and(|spec| spec.quantity == quantity && spec.unit == unit)
+        })
     }
 
     /// Ends the binding: what `[points]` says of no point at all is a mistake.
     pub(super) fn finish(self) -> Bound {
         self.check_owners();
-        Bound { devices: self.devices, points: self.points, profile_sources: self.profiles.sources }
+        Bound {
+            devices: self.devices,
+            points: self.points,
+            profile_sources: self.profiles.sources,
+        }
     }
 
     /// What `[points]` says of one point: its class's table, and its equipment's table over that.
@@ -120,7 +138,9 @@ impl<'a> Binder<'a> {
         let mut table = raw::defaults(layers, "point");
         let all = layers.merged.get("points");
         for owner in [class, id] {
-            let own = all.and_then(|all| all.get(owner)?.get(quantity)).and_then(Value::as_table);
+            let own = all
+                .and_then(|all| all.get(owner)?.get(quantity))
+                .and_then(Value::as_table);
             lay_over(&mut table, own.unwrap_or(&Table::new()));
         }
         let item = Item::new(format!("points.{id}.{quantity}"), table, self.findings);
@@ -133,7 +153,10 @@ impl<'a> Binder<'a> {
     fn plausible(&self, path: &str, manners: &Manners, device: (f64, f64)) -> (f64, f64) {
         let (low, high) = (manners.min.unwrap_or(device.0), manners.max.unwrap_or(device.1));
         if low >= high {
-            self.findings.add(format!("{path}.min"), format!("is {low}, not below max = {high}; write a smaller number"));
+            self.findings.add(
+                format!("{path}.min"),
+                format!("is {low}, not below max = {high}; write a smaller number"),
+            );
         }
         let writing = [
             ("release", manners.release),
@@ -142,7 +165,10 @@ impl<'a> Binder<'a> {
             ("bounded_band", manners.bounded_band),
         ];
         for (key, _) in writing.iter().filter(|(_, value)| value.is_some()) {
-            self.findings.add(format!("{path}.{key}"), "belongs to points that are written, and this one is only read; remove it");
+            self.findings.add(
+                format!("{path}.{key}"),
+                "belongs to points that are written, and this one is only read; remove it",
+            );
         }
         (low, high)
     }
@@ -150,24 +176,39 @@ impl<'a> Binder<'a> {
     fn write(&self, path: &str, quantity: &str, manners: &Manners, device: (f64, f64)) -> WriteSpec {
         let needs = |key: &str, value: Option<f64>, what: &str| {
             value.unwrap_or_else(|| {
-                self.findings.add(format!("{path}.{key}"), format!("is missing; write {what}"));
+                self.findings
+                    .add(format!("{path}.{key}"), format!("is missing; write {what}"));
                 f64::NAN
             })
         };
         let write = WriteSpec {
             min: needs("min", manners.min, "the smallest value that may ever be written"),
             max: needs("max", manners.max, "the largest value that may ever be written"),
-            release: needs("release", manners.release, "the value at which the plant runs without Isotherm"),
+            release: needs(
+                "release",
+                manners.release,
+                "the value at which the plant runs without Isotherm",
+            ),
             more_cooling: more_cooling(quantity),
             rise_per_min: needs("rise_per_min", manners.rise_per_min, "the largest rise in a minute"),
             fall_per_min: needs("fall_per_min", manners.fall_per_min, "the largest fall in a minute"),
-            bounded_band: needs("bounded_band", manners.bounded_band, "the half-width of the band of bounded authority"),
+            bounded_band: needs(
+                "bounded_band",
+                manners.bounded_band,
+                "the half-width of the band of bounded authority",
+            ),
         };
         if write.min >= write.max {
-            let message = format!("is {}, not below max = {}; write a smaller number", write.min, write.max);
+            let message = format!(
+                "is {}, not below max = {}; write a smaller number",
+                write.min, write.max
+            );
             self.findings.add(format!("{path}.min"), message);
         } else if write.release < write.min || write.release > write.max {
-            let message = format!("is {}; write a number from min = {} to max = {}", write.release, write.min, write.max);
+            let message = format!(
+                "is {}; write a number from min = {} to max = {}",
+                write.release, write.min, write.max
+            );
             self.findings.add(format!("{path}.release"), message);
         }
         for (key, value) in [("min", write.min), ("max", write.max)] {
@@ -179,11 +220,45 @@ impl<'a> Binder<'a> {
         write
     }
 
+    /// Whether a profile serves a class: it gives quantities of the class's vocabulary in their units, and all that
+    /// the class requires, since nobody could notice the loss of what was never there.
+    fn check_profile(&self, class: &str, id: &str, profile: &wire::Profile) {
+        let mut complaints = vec![];
+        for (quantity, unit) in vocabulary(class) {
+            match profile.points.iter().find(|point| point.name == *quantity) {
+                Some(point) if point.unit != *unit => {
+                    let (given, wanted) = (point.unit.symbol(), unit.symbol());
+                    complaints.push(format!("gives {quantity} in `{given}`, where a {class} has `{wanted}`"));
+                }
+                None if self
+                    .manners(class, id, quantity)
+                    .is_some_and(|manners| manners.required) =>
+                {
+                    let instead = format!("[points.{class}] {quantity} = {{ required = false }}");
+                    complaints.push(format!(
+                        "has no {quantity}, which a {class} requires (or write {instead})"
+                    ));
+                }
+                _ => {}
+            }
+        }
+        if !complaints.is_empty() {
+            let message = format!(
+                "profile `{}` {}; write another profile",
+                profile.name,
+                complaints.join(", ")
+            );
+            self.findings.add(format!("{class}.{id}.device.profile"), message);
+        }
+    }
+
     fn check_owners(&self) {
         let layers = self.findings.layers;
         let Some(all) = layers.merged.get("points") else { return };
         let Value::Table(owners) = all else {
-            return self.findings.add("points", "is not a table; write [points.<class or id>]");
+            return self
+                .findings
+                .add("points", "is not a table; write [points.<class or id>]");
         };
         let ids: Vec<_> = self.devices.iter().map(|device| device.id.as_str()).collect();
         let known: Vec<_> = CLASSES.iter().copied().chain(ids.iter().copied()).collect();
@@ -194,19 +269,43 @@ impl<'a> Binder<'a> {
                 continue;
             }
             let Value::Table(quantities) = quantities else {
-                self.findings.add(path, format!("is not a table; write [points.{owner}.<quantity>]"));
+                self.findings
+                    .add(path, format!("is not a table; write [points.{owner}.<quantity>]"));
                 continue;
             };
             for (quantity, manners) in quantities {
                 let path = format!("{path}.{quantity}");
-                if !manners.is_table() {
-                    self.findings.add(path, "is not a table; write { required = true, timeout_s = 30 } or the like");
-                } else if layers.is_overridden(&path) && !self.bound.contains(&(owner.clone(), quantity.clone())) {
-                    let of_owner = self.bound.iter().filter(|(known, _)| known == owner);
-                    let near: Vec<_> = of_owner.map(|(_, quantity)| quantity.as_str()).collect();
-                    self.findings.add(path, unknown("point", quantity, &near));
+                let Value::Table(manners) = manners else {
+                    self.findings.add(
+                        path,
+                        "is not a table; write { required = true, timeout_s = 30 } or the like",
+                    );
+                    continue;
+                };
+                if layers.is_overridden(&path) {
+                    self.check_override(owner, quantity, manners, &path);
                 }
             }
+        }
+    }
+
+    /// An override must meet some point, unless it says that there need not be one. A class of which no device is
+    /// known is left in peace.
+    fn check_override(&self, owner: &str, quantity: &str, manners: &Table, path: &str) {
+        let class = self.findings.layers.class_of(owner).unwrap_or(owner);
+        let of_class = || vocabulary(class).iter().map(|(quantity, _)| *quantity);
+        let of_owner = self
+            .bound
+            .iter()
+            .filter(|(known, _)| known == owner)
+            .map(|(_, quantity)| quantity.as_str());
+        let mut known: Vec<_> = of_owner.collect();
+        let waives = manners.get("required") == Some(&Value::Boolean(false));
+        if known.is_empty() || waives {
+            known.extend(of_class());
+        }
+        if !known.contains(&quantity) {
+            self.findings.add(path, unknown("point", quantity, &known));
         }
     }
 }

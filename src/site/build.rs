@@ -3,15 +3,20 @@
 //! Where a name is wrong, the mistake is noted and a stand-in id is used; such a site is never handed out.
 
 use super::bind::Binder;
+use super::findings::{Findings, unknown};
 use super::ids::{AirUnitId, CduId, EquipmentId, LoopId, MeterId, RackId, RejectionId, ReuseId, ZoneId};
 use super::profiles::Profiles;
-use super::raw::Raw;
-use super::read::{Findings, unknown};
-use super::topology::{AirUnit, Cdu, FacilityLoop, Meter, Rack, Rejection, Reuse, Weather, Zone};
-use super::{
-    AirUnitPoints, CduPoints, LoopPoints, MeterPoints, PointId, RackPoints, RejectionPoints, ReusePoints, Site,
-    WeatherPoints, hash, nodes,
+use super::raw::{Entry, LoopLinks, MeterLinks, NoKeys, RackLinks, Raw, ZoneLinks};
+use super::topology::{
+    AirUnit, Cdu, FacilityLoop, LoopNameplate, Meter, Rack, RackNameplate, Rejection, Reuse, Weather, Zone,
 };
+use super::{
+    AirUnitPoints, CduPoints, LoopPoints, MeterPoints, PointId, PointSpec, RackPoints, RejectionPoints, ReusePoints,
+    Site, WeatherPoints, hash, nodes,
+};
+
+/// Index of what a wrong name stands for: no vector is that long, so nothing is connected there.
+pub(super) const UNRESOLVED: usize = usize::MAX;
 
 /// The names of what others refer to.
 struct Names<'a> {
@@ -30,32 +35,44 @@ impl Names<'_> {
         LoopId(self.index(&self.loops, "loop", name, path))
     }
 
+    fn cdu(&self, name: &str, path: &str) -> CduId {
+        CduId(self.index(&self.cdus, "cdu", name, path))
+    }
+
     fn index(&self, names: &[String], class: &str, name: &str, path: &str) -> usize {
         names.iter().position(|known| known == name).unwrap_or_else(|| {
             let known: Vec<_> = names.iter().map(String::as_str).collect();
-            self.findings.add(format!("{path}.{class}"), unknown(class, name, &known));
-            0
+            self.findings
+                .add(format!("{path}.{class}"), unknown(class, name, &known));
+            UNRESOLVED
         })
     }
+}
+
+/// What the equipment is put together with.
+struct Builder<'a> {
+    names: Names<'a>,
+    binder: Binder<'a>,
 }
 
 /// Equipment on a facility-water loop: every class of it is put together in the same way.
 macro_rules! on_loop {
     (
-        $entries:expr, $names:ident, $binder:ident, $loops:ident.$list:ident,
+        $builder:ident, $loops:ident.$list:ident, $entries:expr,
         $kind:ident($id:ident) => $item:ident($points:ident) { $($extra:ident: $value:expr)? }
     ) => {{
         let mut items = vec![];
         for (index, entry) in $entries.into_iter().enumerate() {
             let links = entry.links;
-            let zone = $names.zone(&links.zone, &entry.path);
-            let facility_loop = $names.facility_loop(&links.facility_loop, &entry.path);
-            let device = $binder.device(EquipmentId::$kind($id(index)), entry.class, &links.id, zone, links.device);
+            let zone = $builder.names.zone(&links.zone, &entry.path);
+            let facility_loop = $builder.names.facility_loop(&links.facility_loop, &entry.path);
+            let equipment = EquipmentId::$kind($id(index));
+            let device = $builder.binder.device(equipment, entry.class, &links.id, zone, links.device);
             if let Some(parent) = $loops.get_mut(facility_loop.0) {
                 parent.$list.push($id(index));
             }
             items.push($item {
-                points: $points::bind(|name, unit| $binder.find(device, name, unit)),
+                points: $points::bind(|name, unit| $builder.binder.find(device, name, unit)),
                 name: links.id,
                 zone,
                 facility_loop,
@@ -76,78 +93,22 @@ pub(super) fn build(raw: Raw, profiles: Profiles, findings: &Findings<'_>) -> Si
         cdus: raw.cdus.iter().map(|entry| entry.links.id.clone()).collect(),
         findings,
     };
-    let mut binder = Binder::new(profiles, findings);
-    let mut loops = vec![];
-    for (index, entry) in raw.loops.into_iter().enumerate() {
-        let links = entry.links;
-        let zone = names.zone(&links.zone, &entry.path);
-        let device = binder.device(EquipmentId::Loop(LoopId(index)), entry.class, &links.id, zone, links.device);
-        loops.push(FacilityLoop {
-            points: LoopPoints::bind(|name, unit| binder.find(device, name, unit)),
-            name: links.id,
-            zone,
-            nameplate: entry.nameplate,
-            device,
-            cdus: vec![],
-            rejection: vec![],
-            reuse: vec![],
-            air_units: vec![],
-        });
-    }
-    let mut cdus = on_loop!(raw.cdus, names, binder, loops.cdus, Cdu(CduId) => Cdu(CduPoints) { racks: vec![] });
-    let mut racks = vec![];
-    for (index, entry) in raw.racks.into_iter().enumerate() {
-        let links = entry.links;
-        let cdu = CduId(names.index(&names.cdus, "cdu", &links.cdu, &entry.path));
-        let zone = cdus.get(cdu.0).map_or(ZoneId(0), |parent: &Cdu| parent.zone);
-        let device = binder.device(EquipmentId::Rack(RackId(index)), entry.class, &links.id, zone, links.device);
-        if let Some(parent) = cdus.get_mut(cdu.0) {
-            parent.racks.push(RackId(index));
-        }
-        racks.push(Rack {
-            points: RackPoints::bind(|name, unit| binder.find(device, name, unit)),
-            nodes: nodes::expand_all(&links.nodes, &entry.path, findings),
-            name: links.id,
-            zone,
-            cdu,
-            nameplate: entry.nameplate,
-            device,
-        });
-    }
-    let rejection = on_loop!(raw.rejection, names, binder, loops.rejection,
-        Rejection(RejectionId) => Rejection(RejectionPoints) {});
-    let reuse = on_loop!(raw.reuse, names, binder, loops.reuse, Reuse(ReuseId) => Reuse(ReusePoints) {});
-    let air_units = on_loop!(raw.air_units, names, binder, loops.air_units,
-        AirUnit(AirUnitId) => AirUnit(AirUnitPoints) {});
-    let mut meters = vec![];
-    for (index, entry) in raw.meters.into_iter().enumerate() {
-        let links = entry.links;
-        let zone = names.zone(&links.zone, &entry.path);
-        let device = binder.device(EquipmentId::Meter(MeterId(index)), entry.class, &links.id, zone, links.device);
-        meters.push(Meter {
-            points: MeterPoints::bind(|name, unit| binder.find(device, name, unit)),
-            name: links.id,
-            zone,
-            role: links.role,
-            rollover: links.rollover,
-            device,
-        });
-    }
-    let weather = raw.weather.map(|entry| {
-        let links = entry.links;
-        let zone = names.zone(&links.zone, &entry.path);
-        let device = binder.device(EquipmentId::Weather, entry.class, &links.id, zone, links.device);
-        Weather { points: WeatherPoints::bind(|name, unit| binder.find(device, name, unit)), name: links.id, device }
-    });
-    let bound = binder.finish();
-    let mut zones = vec![];
-    for (index, entry) in raw.zones.into_iter().enumerate() {
-        let own = bound.points.iter().enumerate().filter(|(_, point)| point.zone == ZoneId(index));
-        let points = own.map(|(point, _)| PointId(point)).collect();
-        zones.push(Zone { name: entry.links.id, authority: entry.links.authority, points });
-    }
+    let mut it = Builder {
+        names,
+        binder: Binder::new(profiles, findings),
+    };
+    let mut loops = it.loops(raw.loops);
+    let mut cdus = on_loop!(it, loops.cdus, raw.cdus, Cdu(CduId) => Cdu(CduPoints) { racks: vec![] });
+    let racks = it.racks(raw.racks, &mut cdus, findings);
+    let rejection =
+        on_loop!(it, loops.rejection, raw.rejection, Rejection(RejectionId) => Rejection(RejectionPoints) {});
+    let reuse = on_loop!(it, loops.reuse, raw.reuse, Reuse(ReuseId) => Reuse(ReusePoints) {});
+    let air_units = on_loop!(it, loops.air_units, raw.air_units, AirUnit(AirUnitId) => AirUnit(AirUnitPoints) {});
+    let meters = it.meters(raw.meters);
+    let weather = raw.weather.map(|entry| it.weather(entry));
+    let bound = it.binder.finish();
     Site {
-        zones,
+        zones: zones(raw.zones, &bound.points),
         name: raw.site.name,
         time_zone: raw.site.time_zone,
         altitude_m: raw.site.altitude_m,
@@ -173,4 +134,113 @@ pub(super) fn build(raw: Raw, profiles: Profiles, findings: &Findings<'_>) -> Si
         api: raw.api,
         store: raw.store,
     }
+}
+
+impl Builder<'_> {
+    fn loops(&mut self, entries: Vec<Entry<LoopLinks, LoopNameplate>>) -> Vec<FacilityLoop> {
+        let mut loops = vec![];
+        for (index, entry) in entries.into_iter().enumerate() {
+            let links = entry.links;
+            let zone = self.names.zone(&links.zone, &entry.path);
+            let equipment = EquipmentId::Loop(LoopId(index));
+            let device = self
+                .binder
+                .device(equipment, entry.class, &links.id, zone, links.device);
+            loops.push(FacilityLoop {
+                points: LoopPoints::bind(|name, unit| self.binder.find(device, name, unit)),
+                name: links.id,
+                zone,
+                nameplate: entry.nameplate,
+                device,
+                cdus: vec![],
+                rejection: vec![],
+                reuse: vec![],
+                air_units: vec![],
+            });
+        }
+        loops
+    }
+
+    fn racks(
+        &mut self,
+        entries: Vec<Entry<RackLinks, RackNameplate>>,
+        cdus: &mut [Cdu],
+        findings: &Findings<'_>,
+    ) -> Vec<Rack> {
+        let mut racks = vec![];
+        for (index, entry) in entries.into_iter().enumerate() {
+            let links = entry.links;
+            let cdu = self.names.cdu(&links.cdu, &entry.path);
+            let zone = cdus.get(cdu.0).map_or(ZoneId(UNRESOLVED), |parent| parent.zone);
+            let equipment = EquipmentId::Rack(RackId(index));
+            let device = self
+                .binder
+                .device(equipment, entry.class, &links.id, zone, links.device);
+            if let Some(parent) = cdus.get_mut(cdu.0) {
+                parent.racks.push(RackId(index));
+            }
+            racks.push(Rack {
+                points: RackPoints::bind(|name, unit| self.binder.find(device, name, unit)),
+                nodes: nodes::expand_all(&links.nodes, &entry.path, findings),
+                name: links.id,
+                zone,
+                cdu,
+                nameplate: entry.nameplate,
+                device,
+            });
+        }
+        racks
+    }
+
+    fn meters(&mut self, entries: Vec<Entry<MeterLinks, NoKeys>>) -> Vec<Meter> {
+        let mut meters = vec![];
+        for (index, entry) in entries.into_iter().enumerate() {
+            let links = entry.links;
+            let zone = self.names.zone(&links.zone, &entry.path);
+            let equipment = EquipmentId::Meter(MeterId(index));
+            let device = self
+                .binder
+                .device(equipment, entry.class, &links.id, zone, links.device);
+            meters.push(Meter {
+                points: MeterPoints::bind(|name, unit| self.binder.find(device, name, unit)),
+                name: links.id,
+                zone,
+                role: links.role,
+                rollover: links.rollover,
+                device,
+            });
+        }
+        meters
+    }
+
+    fn weather(&mut self, entry: Entry<LoopLinks, NoKeys>) -> Weather {
+        let links = entry.links;
+        let zone = self.names.zone(&links.zone, &entry.path);
+        let device = self
+            .binder
+            .device(EquipmentId::Weather, entry.class, &links.id, zone, links.device);
+        Weather {
+            points: WeatherPoints::bind(|name, unit| self.binder.find(device, name, unit)),
+            name: links.id,
+            device,
+        }
+    }
+}
+
+/// The zones, each with the points that it commands.
+fn zones(entries: Vec<Entry<ZoneLinks, NoKeys>>, points: &[PointSpec]) -> Vec<Zone> {
+    let mut zones = vec![];
+    for (index, entry) in entries.into_iter().enumerate() {
+        let own = points
+            .iter()
+            .enumerate()
+            .filter(|(_, point)| point.zone == ZoneId(index));
+        let points = own.map(|(point, _)| PointId(point)).collect();
+        zones.push(Zone {
+            name: entry.links.id,
+            authority: entry.links.authority,
+            points,
+        });
+    }
+    zones
 }

@@ -21,7 +21,10 @@ pub(super) fn of(merged: &Table, profiles: &BTreeMap<String, String>) -> String 
         digest.update(format!("\n# profile {name}\n"));
         digest.update(text);
     }
-    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    let bytes = digest.finalize();
+    bytes
+        .iter()
+        .fold(String::with_capacity(64), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 #[cfg(test)]
@@ -36,8 +39,14 @@ mod tests {
     fn order_and_secrets_do_not_count_and_values_do() {
         let hall = hash("[site]\nname = 'a'\naltitude_m = 1\n[api]\noperator_token = 'x'");
         assert_eq!(hall.len(), 64);
-        assert_eq!(hall, hash("[api]\noperator_token = 'y'\n[site]\naltitude_m = 1\nname = 'a'"));
-        assert_ne!(hall, hash("[site]\nname = 'a'\naltitude_m = 2\n[api]\noperator_token = 'x'"));
+        assert_eq!(
+            hall,
+            hash("[api]\noperator_token = 'y'\n[site]\naltitude_m = 1\nname = 'a'")
+        );
+        assert_ne!(
+            hall,
+            hash("[site]\nname = 'a'\naltitude_m = 2\n[api]\noperator_token = 'x'")
+        );
     }
 
     #[test]

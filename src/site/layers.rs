@@ -11,7 +11,16 @@ use toml::{Spanned, Table, Value};
 
 /// The classes of equipment, in the order in which they are read: what `[[<class>]]` and `[defaults.<class>]` name.
 pub(super) const CLASSES: &[&str] = &[
-    "loop", "cdu", "rack", "tower_cell", "dry_cooler", "chiller", "reuse", "air_unit", "meter", "weather",
+    "loop",
+    "cdu",
+    "rack",
+    "tower_cell",
+    "dry_cooler",
+    "chiller",
+    "reuse",
+    "air_unit",
+    "meter",
+    "weather",
 ];
 
 const DEFAULTS: &str = include_str!("../../config/defaults.toml");
@@ -47,12 +56,20 @@ impl Layers {
             .add_source(File::from_str(DEFAULTS, FileFormat::Toml))
             .add_source(File::from_str(text, FileFormat::Toml))
             .add_source(
-                Environment::with_prefix(PREFIX).separator(SEPARATOR).try_parsing(true).source(Some(variables)),
+                Environment::with_prefix(PREFIX)
+                    .separator(SEPARATOR)
+                    .try_parsing(true)
+                    .source(Some(variables)),
             )
             .build()
             .and_then(Config::try_deserialize)
             .map_err(|error| vec![Mistake::at(name, None, "", error.to_string())])?;
-        Ok(Self { merged, site, defaults, environment })
+        Ok(Self {
+            merged,
+            site,
+            defaults,
+            environment,
+        })
     }
 
     /// The text of the environment variable that sets a key, before it was taken for a number.
@@ -60,31 +77,40 @@ impl Layers {
         self.environment.get(&path.to_lowercase()).map(String::as_str)
     }
 
-    /// Whether a key, or one below it, is set by the site's file or the environment, not only by the defaults.
+    /// Whether the site's file or the environment sets a key, not only the defaults.
     pub(super) fn is_overridden(&self, path: &str) -> bool {
-        let below = format!("{}.", path.to_lowercase());
-        self.site.lines.contains_key(path)
-            || self.environment.keys().any(|key| key.starts_with(&below) || *key == path.to_lowercase())
+        self.site.lines.contains_key(path) || self.is_in_environment(path)
     }
 
-    /// A mistake at the place where its key was written: the key itself, else the default that it was taken from,
-    /// else the table in which it is missing.
+    /// Whether the environment sets a key, or creates a table by setting a key below it.
+    fn is_in_environment(&self, path: &str) -> bool {
+        let path = path.to_lowercase();
+        let below = format!("{path}.");
+        let created = || !self.site.lines.contains_key(&path) && !self.defaults.lines.contains_key(&path);
+        self.environment.contains_key(&path)
+            || (created() && self.environment.keys().any(|key| key.starts_with(&below)))
+    }
+
+    /// A mistake at the place where its key was written: the key itself, else the default that it was taken from, else
+    /// the table in which it is missing. The embedded defaults have no mistakes of their own, so they are never named.
     pub(super) fn mistake(&self, path: &str, message: String) -> Mistake {
         let alternatives = self.alternatives(path);
         for key in &alternatives {
-            if self.variable(key).is_some() {
+            if self.is_in_environment(key) {
                 return Mistake::at("environment", None, key, message);
             }
-            for source in [&self.site, &self.defaults] {
-                if let Some(line) = source.lines.get(key) {
-                    return Mistake::at(&source.name, Some(*line), key, message);
-                }
+            if let Some(line) = self.site.lines.get(key) {
+                return Mistake::at(&self.site.name, Some(*line), key, message);
             }
         }
-        // A missing key of a point is one of its class: said once, not for each of its equipment.
-        let key = if path.starts_with("points.") { alternatives.get(1).map_or(path, String::as_str) } else { path };
-        let parents = std::iter::successors(Some(key), |inner| inner.rsplit_once('.').map(|(outer, _)| outer));
-        let line = parents.filter_map(|parent| self.site.lines.get(parent)).next();
+        // What no file says of a point is said of its class: once, not for each of its equipment.
+        let key = if path.starts_with("points.") {
+            alternatives.get(1).map_or(path, String::as_str)
+        } else {
+            path
+        };
+        let mut parents = std::iter::successors(Some(key), |inner| inner.rsplit_once('.').map(|(outer, _)| outer));
+        let line = parents.find_map(|parent| self.site.lines.get(parent));
         Mistake::at(&self.site.name, line.copied(), key, message)
     }
 
@@ -110,7 +136,10 @@ impl Layers {
 
     /// The class of the equipment with an id.
     pub(super) fn class_of(&self, id: &str) -> Option<&'static str> {
-        CLASSES.iter().copied().find(|class| self.items(class).iter().any(|(label, _)| label == id))
+        CLASSES
+            .iter()
+            .copied()
+            .find(|class| self.items(class).iter().any(|(label, _)| label == id))
     }
 
     /// The items of a class with their labels: `[[cdu]]`, or the single table `[weather]`.
@@ -141,15 +170,27 @@ impl Source {
         }
         let mut lines = BTreeMap::new();
         collect_lines(text, "", table.get_ref(), &mut lines);
-        Ok(Self { name: name.to_owned(), lines })
+        Ok(Self {
+            name: name.to_owned(),
+            lines,
+        })
     }
 }
 
 /// The environment's part: variables with the prefix, as key paths.
 fn overrides(variables: &Map<String, String>) -> BTreeMap<String, String> {
     let prefix = format!("{PREFIX}{SEPARATOR}").to_lowercase();
-    let path = |name: &String| Some(name.to_lowercase().strip_prefix(&prefix)?.replace(&SEPARATOR.to_lowercase(), "."));
-    variables.iter().filter_map(|(name, value)| Some((path(name)?, value.clone()))).collect()
+    let path = |name: &String| {
+        Some(
+            name.to_lowercase()
+                .strip_prefix(&prefix)?
+                .replace(&SEPARATOR.to_lowercase(), "."),
+        )
+    };
+    variables
+        .iter()
+        .filter_map(|(name, value)| Some((path(name)?, value.clone())))
+        .collect()
 }
 
 /// What names each item in key paths: its id, or its number from 1 where it has none of its own.
@@ -179,7 +220,9 @@ fn collect_lines(text: &str, path: &str, table: &DeTable<'_>, lines: &mut BTreeM
 }
 
 fn collect_item_lines(text: &str, path: &str, items: &[Spanned<DeValue<'_>>], lines: &mut BTreeMap<String, usize>) {
-    let ids = items.iter().map(|item| item.get_ref().get("id").and_then(|id| id.get_ref().as_str()));
+    let ids = items
+        .iter()
+        .map(|item| item.get_ref().get("id").and_then(|id| id.get_ref().as_str()));
     for (label, item) in labels(ids).iter().zip(items) {
         let path = format!("{path}.{label}");
         lines.insert(path.clone(), line_at(text, item.span().start));

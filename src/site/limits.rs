@@ -72,11 +72,11 @@ pub struct Prices {
     pub water_per_m3: f64,
     /// Waste water (blowdown), per m3.
     pub sewer_per_m3: f64,
-    /// Price that control puts on carbon, per kg CO2e.
+    /// Price that control puts on carbon, per kg of CO2 equivalent.
     pub carbon_per_kg: f64,
     /// Paid for heat handed to the network, per kWh.
     pub heat_per_kwh: f64,
-    /// Carbon intensity of the grid, gCO2e/kWh, for each hour of the day in the site's zone (24 values).
+    /// Carbon intensity of the grid, g of CO2 equivalent per kWh, for each hour of the day in the site's zone (24 values).
     pub carbon_g_per_kwh: Vec<f64>,
     /// Share of the electricity that is renewable by contract, 0 to 1.
     pub renewable_fraction: f64,
@@ -85,15 +85,26 @@ pub struct Prices {
 impl Prices {
     /// Price of electricity per kWh at a local hour of the day.
     pub fn energy_at(&self, local_hour: f64) -> f64 {
-        let window = self.windows.iter().find(|w| local_hour >= w.from_h && local_hour < w.to_h);
+        let window = self
+            .windows
+            .iter()
+            .find(|w| local_hour >= w.from_h && local_hour < w.to_h);
         window.map_or(self.energy_per_kwh, |w| w.per_kwh)
     }
 
     /// Carbon intensity of the grid, gCO2e/kWh, at a local hour of the day; 0 where none is stated.
     pub fn carbon_g_per_kwh_at(&self, local_hour: f64) -> f64 {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an hour of the day, 0 up to 24")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "an hour of the day, 0 up to 24"
+        )]
         let hour = local_hour.max(0.0) as usize;
-        self.carbon_g_per_kwh.get(hour).or(self.carbon_g_per_kwh.last()).copied().unwrap_or(0.0)
+        self.carbon_g_per_kwh
+            .get(hour)
+            .or(self.carbon_g_per_kwh.last())
+            .copied()
+            .unwrap_or(0.0)
     }
 }
 
@@ -140,7 +151,7 @@ pub struct TrimRespondSettings {
     pub step_s: f64,
     /// Ignored requests I.
     pub ignored_requests: f64,
-    /// Trim per step, on the reset's 0-to-1 scale (0 least cooling).
+    /// Trim per step, on the reset's 0-to-1 scale (0 least cooling); not positive.
     pub trim: f64,
     /// Response per request beyond the ignored ones.
     pub respond: f64,
@@ -182,8 +193,7 @@ pub struct ForecastSettings {
 }
 
 /// Where the job queue comes from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, tag = "source", rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq)]
 pub enum WorkloadSettings {
     /// No queue: the forecast works from rack power alone.
     None,

@@ -2,11 +2,14 @@
 //!
 //! [`load::load`] layers `config/defaults.toml` (embedded), the site's file and the environment
 //! (`ISOTHERM__SECTION__KEY`), and answers either a [`Site`] in which every reference is resolved
-//! or every mistake at once.
+//! or every mistake at once. The way there: `layers` merges and remembers lines, `read` turns tables
+//! into the structs of `raw` and goes on after a mistake, `build` and `bind` resolve names into ids
+//! and profiles into points, `check` asks whether it all fits together.
 
 mod bind;
 mod build;
 mod check;
+mod findings;
 mod hash;
 mod ids;
 mod layers;
@@ -20,6 +23,7 @@ mod raw;
 mod read;
 mod topology;
 
+pub use check::warnings;
 pub use ids::{
     AirUnitId, CduId, DeviceId, EquipmentId, LoopId, MeterId, PointId, RackId, RejectionId, ReuseId, ZoneId,
 };

@@ -1,6 +1,6 @@
 //! Names of a rack's nodes in the compact form of schedulers: `r01n[01-18]`, `gpu[1,3,7-9]`.
 
-use super::read::Findings;
+use super::findings::Findings;
 
 /// No rack has more nodes than this; a longer range is a slip of the keyboard.
 const MOST: usize = 4096;
@@ -55,13 +55,27 @@ mod tests {
     #[test]
     fn ranges_keep_their_leading_zeros() {
         assert_eq!(expand("r01n[08-11]").unwrap(), ["r01n08", "r01n09", "r01n10", "r01n11"]);
-        assert_eq!(expand("gpu[1,3,7-8].hall").unwrap(), ["gpu1.hall", "gpu3.hall", "gpu7.hall", "gpu8.hall"]);
+        assert_eq!(
+            expand("gpu[1,3,7-8].hall").unwrap(),
+            ["gpu1.hall", "gpu3.hall", "gpu7.hall", "gpu8.hall"]
+        );
         assert_eq!(expand("login").unwrap(), ["login"]);
     }
 
     #[test]
     fn malformed_ranges_are_refused() {
-        for form in ["", "n[3-1]", "n[]", "n[1", "n1]", "n[a-b]", "n[1-2][3-4]", "n[0-99999]", "n[1-]", "n[+1]"] {
+        for form in [
+            "",
+            "n[3-1]",
+            "n[]",
+            "n[1",
+            "n1]",
+            "n[a-b]",
+            "n[1-2][3-4]",
+            "n[0-99999]",
+            "n[1-]",
+            "n[+1]",
+        ] {
             assert_eq!(expand(form), None, "{form}");
         }
     }

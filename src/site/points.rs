@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::marker::PhantomData;
 use thermo::{
-    Celsius, Count, Flag, Fraction, KelvinDelta, KilowattHours, Kilopascals, Kilowatts, Litres, LitresPerMinute,
+    Celsius, Count, Flag, Fraction, KelvinDelta, Kilopascals, KilowattHours, Kilowatts, Litres, LitresPerMinute,
     Microsiemens, Quantity, Seconds, Unit,
 };
 
@@ -29,7 +29,10 @@ impl<Q> Point<Q> {
 impl<Q: Quantity> Point<Q> {
     /// A typed handle; the caller has checked that the point's unit is `Q`'s.
     pub(super) const fn bound(id: PointId) -> Self {
-        Self { id, quantity: PhantomData }
+        Self {
+            id,
+            quantity: PhantomData,
+        }
     }
 }
 

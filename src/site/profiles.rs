@@ -1,7 +1,7 @@
 //! Where device profiles come from: the folder beside the site's file, else those that the binary carries.
 
 use super::Mistake;
-use super::read::{Findings, unknown};
+use super::findings::{Findings, unknown};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,12 +19,20 @@ pub(super) struct Profiles {
 impl Profiles {
     /// Those in a folder, and the embedded ones for names that it lacks.
     pub(super) const fn beside(directory: PathBuf) -> Self {
-        Self { directory: Some(directory), read: BTreeMap::new(), sources: BTreeMap::new() }
+        Self {
+            directory: Some(directory),
+            read: BTreeMap::new(),
+            sources: BTreeMap::new(),
+        }
     }
 
     /// The embedded ones alone.
     pub(super) const fn embedded() -> Self {
-        Self { directory: None, read: BTreeMap::new(), sources: BTreeMap::new() }
+        Self {
+            directory: None,
+            read: BTreeMap::new(),
+            sources: BTreeMap::new(),
+        }
     }
 
     /// The profile of a name; a mistake, once for each name, where there is none or it has mistakes of its own.
@@ -39,9 +47,21 @@ impl Profiles {
 
     fn load(&mut self, name: &str, path: &str, findings: &Findings<'_>) -> Option<Profile> {
         // A name is a file's stem, never a way out of the folder.
-        let plain = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
-        let file = self.directory.as_ref().filter(|_| plain).map(|directory| directory.join(format!("{name}.toml")));
-        let embedded = || PROFILES.iter().find(|(known, _)| *known == name).map(|(_, text)| (*text).to_owned());
+        let plain = !name.is_empty()
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+        let file = self
+            .directory
+            .as_ref()
+            .filter(|_| plain)
+            .map(|directory| directory.join(format!("{name}.toml")));
+        let embedded = || {
+            PROFILES
+                .iter()
+                .find(|(known, _)| *known == name)
+                .map(|(_, text)| (*text).to_owned())
+        };
         let text = match &file {
             Some(file) if file.is_file() => match std::fs::read_to_string(file) {
                 Ok(text) => Some(text),
@@ -57,7 +77,9 @@ impl Profiles {
             findings.add(path, unknown("profile", name, &known));
             return None;
         };
-        let shown = file.filter(|file| file.is_file()).map_or_else(|| name.to_owned(), |file| file.display().to_string());
+        let shown = file
+            .filter(|file| file.is_file())
+            .map_or_else(|| name.to_owned(), |file| file.display().to_string());
         match Profile::parse(&text, &shown) {
             Ok(profile) => {
                 self.sources.insert(name.to_owned(), text);

@@ -97,3 +97,77 @@ const RANGES: &[Range] = &[
     range("fall_per_min", 1e-6, 1e9, ""),
     range("bounded_band", 0.0, 1e9, ""),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+    use toml::{Table, Value};
+
+    /// Keys of a point's table, whose range is that of the quantity, and lists, whose range is checked as a whole.
+    const BY_OTHER_RULES: &[&str] = &["min", "max", "release", "unit", "carbon_g_per_kwh"];
+
+    fn numbers(table: &Table, keys: &mut BTreeSet<String>) {
+        for (key, value) in table {
+            match value {
+                Value::Table(inner) => numbers(inner, keys),
+                Value::Array(items) => items
+                    .iter()
+                    .filter_map(Value::as_table)
+                    .for_each(|inner| numbers(inner, keys)),
+                Value::Integer(_) | Value::Float(_) => drop(keys.insert(key.clone())),
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn every_number_of_the_examples_has_a_range_and_every_range_a_number() {
+        let mut keys = BTreeSet::new();
+        for text in [
+            include_str!("../../config/defaults.toml"),
+            include_str!("../../config/demo.toml"),
+            include_str!("../../config/frontier.toml"),
+        ] {
+            numbers(&text.parse().unwrap(), &mut keys);
+        }
+        let unranged: Vec<_> = keys
+            .iter()
+            .filter(|key| of(key).is_none() && !BY_OTHER_RULES.contains(&key.as_str()))
+            .collect();
+        assert!(unranged.is_empty(), "{unranged:?}");
+        let unused: Vec<_> = RANGES
+            .iter()
+            .filter(|range| !keys.contains(range.key))
+            .map(|range| range.key)
+            .collect();
+        assert!(unused.is_empty(), "{unused:?}");
+    }
+
+    fn leaves(table: &Table, keys: &mut BTreeSet<String>) {
+        for (key, value) in table {
+            match value {
+                Value::Table(inner) => leaves(inner, keys),
+                _ => drop(keys.insert(key.clone())),
+            }
+        }
+    }
+
+    #[test]
+    fn the_reference_names_every_key_with_its_range() {
+        let mut names: BTreeSet<_> = RANGES.iter().map(|range| range.key.to_owned()).collect();
+        leaves(&include_str!("../../config/defaults.toml").parse().unwrap(), &mut names);
+        let reference = include_str!("../../config/README.md");
+        for name in names {
+            let cell = format!("| `{name}` | ");
+            let rows: Vec<_> = reference.lines().filter_map(|line| line.strip_prefix(&cell)).collect();
+            assert!(!rows.is_empty(), "config/README.md has no row for `{name}`");
+            let Some(range) = of(&name) else { continue };
+            let text = format!("{} to {} {}", range.low, range.high, range.unit);
+            assert!(
+                rows.iter().all(|row| row.starts_with(text.trim_end())),
+                "`{name}` is {text}, not {rows:?}"
+            );
+        }
+    }
+}

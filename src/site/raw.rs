@@ -1,7 +1,8 @@
 //! The site's file as written: serde structs whose references are still names.
 
+use super::findings::{Findings, unknown};
 use super::layers::{CLASSES, Layers, lay_over};
-use super::read::{Findings, Item, unknown};
+use super::read::Item;
 use super::topology::{
     AirUnitNameplate, CduNameplate, DeviceBinding, LoopNameplate, MeterRole, RackNameplate, RejectionKind,
     RejectionNameplate, ReuseNameplate,
@@ -119,8 +120,9 @@ enum WorkloadSource {
     Trace,
 }
 
-const SECTIONS: &[&str] =
-    &["site", "limits", "prices", "control", "safety", "forecast", "workload", "mqtt", "api", "store"];
+const SECTIONS: &[&str] = &[
+    "site", "limits", "prices", "control", "safety", "forecast", "workload", "mqtt", "api", "store",
+];
 const OTHER_TABLES: &[&str] = &["zone", "points", "defaults"];
 
 /// Reads every table; `None` where a section could not even be stood in for.
@@ -187,7 +189,11 @@ where
         Some(_) => false,
     };
     if !shape_is_right {
-        let wanted = if single { format!("one table, [{class}]") } else { format!("[[{class}]] for each item") };
+        let wanted = if single {
+            format!("one table, [{class}]")
+        } else {
+            format!("[[{class}]] for each item")
+        };
         findings.add(class, format!("has the wrong shape; write {wanted}"));
     }
     let mut entries = vec![];
@@ -207,7 +213,12 @@ where
         let path = item.path.clone();
         item.finish();
         if let (Some(links), Some(nameplate)) = read {
-            entries.push(Entry { class, path, links, nameplate });
+            entries.push(Entry {
+                class,
+                path,
+                links,
+                nameplate,
+            });
         }
     }
     entries
@@ -221,14 +232,19 @@ pub(super) fn defaults(layers: &Layers, class: &str) -> Table {
 
 /// Every `[defaults.<class>]` must name a class; its keys are checked with the items that they stand in for.
 fn default_classes(findings: &Findings<'_>) {
-    let Some(Value::Table(defaults)) = findings.layers.merged.get("defaults") else { return };
+    let Some(Value::Table(defaults)) = findings.layers.merged.get("defaults") else {
+        return;
+    };
     let classes: Vec<_> = CLASSES.iter().chain(&["zone", "point"]).copied().collect();
     for (class, table) in defaults {
         let path = format!("defaults.{class}");
         if !classes.contains(&class.as_str()) {
             findings.add(path, unknown("class", class, &classes));
         } else if !table.is_table() {
-            findings.add(path, format!("is not a table; write [defaults.{class}] and its keys below"));
+            findings.add(
+                path,
+                format!("is not a table; write [defaults.{class}] and its keys below"),
+            );
         }
     }
 }
@@ -263,15 +279,29 @@ fn workload(findings: &Findings<'_>, raw: Workload) -> WorkloadSettings {
     match raw.source {
         WorkloadSource::None => WorkloadSettings::None,
         WorkloadSource::Slurm => {
-            needs("command", raw.command.is_empty(), "the program and its arguments, such as [\"squeue\", \"--json\"]");
-            WorkloadSettings::Slurm { command: raw.command, period_s: raw.period_s }
+            needs(
+                "command",
+                raw.command.is_empty(),
+                "the program and its arguments, such as [\"squeue\", \"--json\"]",
+            );
+            WorkloadSettings::Slurm {
+                command: raw.command,
+                period_s: raw.period_s,
+            }
         }
         WorkloadSource::File => {
             needs("path", raw.path.is_empty(), "the path of the queue's file");
-            WorkloadSettings::File { path: raw.path, period_s: raw.period_s }
+            WorkloadSettings::File {
+                path: raw.path,
+                period_s: raw.period_s,
+            }
         }
         WorkloadSource::Mqtt => {
-            needs("topic", raw.topic.is_empty(), "the topic filter of the job events, such as \"jobs/#\"");
+            needs(
+                "topic",
+                raw.topic.is_empty(),
+                "the topic filter of the job events, such as \"jobs/#\"",
+            );
             WorkloadSettings::Mqtt { topic: raw.topic }
         }
         WorkloadSource::Trace => {

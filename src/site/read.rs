@@ -4,57 +4,13 @@
 //! to the visitor, so that one pass finds every wrong type, missing key, unknown key and number out of range.
 //! The stand-in of a number is NaN: no comparison with it is true, so later checks stay silent about it.
 
-use super::Mistake;
-use super::layers::Layers;
+use super::findings::{Findings, unknown};
 use super::ranges;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Error as _, IntoDeserializer, MapAccess, SeqAccess, Visitor, value::Error};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use toml::{Table, Value};
-
-/// The mistakes found so far, by key path.
-pub(super) struct Findings<'a> {
-    pub(super) layers: &'a Layers,
-    found: RefCell<Vec<(String, String)>>,
-    /// Mistakes in other files, whose place is known.
-    elsewhere: RefCell<Vec<Mistake>>,
-}
-
-impl<'a> Findings<'a> {
-    pub(super) const fn new(layers: &'a Layers) -> Self {
-        Self { layers, found: RefCell::new(vec![]), elsewhere: RefCell::new(vec![]) }
-    }
-
-    /// Notes a mistake; of several at one key the first counts.
-    pub(super) fn add(&self, path: impl Into<String>, message: impl Into<String>) {
-        let path = path.into();
-        let mut found = self.found.borrow_mut();
-        if !found.iter().any(|(known, _)| *known == path) {
-            found.push((path, message.into()));
-        }
-    }
-
-    /// Whether a mistake is noted at a key.
-    pub(super) fn has(&self, path: &str) -> bool {
-        self.found.borrow().iter().any(|(known, _)| known == path)
-    }
-
-    /// Notes a mistake in another file.
-    pub(super) fn add_elsewhere(&self, mistake: Mistake) {
-        self.elsewhere.borrow_mut().push(mistake);
-    }
-
-    /// Every mistake once, in the order of the files.
-    pub(super) fn into_mistakes(self) -> Vec<Mistake> {
-        let mut mistakes = self.elsewhere.into_inner();
-        let found = self.found.into_inner().into_iter();
-        mistakes.extend(found.map(|(path, message)| self.layers.mistake(&path, message)));
-        mistakes.sort_by(|a, b| (&a.file, a.line, &a.key).cmp(&(&b.file, b.line, &b.key)));
-        mistakes.dedup();
-        mistakes
-    }
-}
 
 /// A table that one or more structs are read from; keys that none of them knows are mistakes.
 pub(super) struct Item<'a> {
@@ -66,58 +22,34 @@ pub(super) struct Item<'a> {
 
 impl<'a> Item<'a> {
     pub(super) fn new(path: impl Into<String>, table: Table, findings: &'a Findings<'a>) -> Self {
-        Self { path: path.into(), table, findings, known: RefCell::default() }
+        Self {
+            path: path.into(),
+            table,
+            findings,
+            known: RefCell::default(),
+        }
     }
 
     /// Reads a struct from its share of the keys. `None` only where a type has a rule of its own that the stand-in breaks.
     pub(super) fn read<T: for<'de> Deserialize<'de>>(&self) -> Option<T> {
-        let reader = Reader { node: Node::Shared(&self.table, &self.known), path: &self.path, findings: self.findings };
-        T::deserialize(reader).map_err(|error| self.findings.add(&self.path, error.to_string())).ok()
+        let reader = Reader {
+            node: Node::Shared(&self.table, &self.known),
+            path: &self.path,
+            findings: self.findings,
+        };
+        T::deserialize(reader)
+            .map_err(|error| self.findings.add(&self.path, error.to_string()))
+            .ok()
     }
 
     /// Ends the reading: what is left over is unknown.
     pub(super) fn finish(self) {
         let known: Vec<_> = self.known.into_inner().into_iter().collect();
         for key in self.table.keys().filter(|key| !known.contains(&key.as_str())) {
-            self.findings.add(format!("{}.{key}", self.path), unknown("key", key, &known));
+            self.findings
+                .add(format!("{}.{key}", self.path), unknown("key", key, &known));
         }
     }
-}
-
-/// `unknown key "x"`, with the nearest of the known names, or all of them where there are few.
-pub(super) fn unknown(what: &str, name: &str, known: &[&str]) -> String {
-    match nearest(name, known) {
-        Some(near) => format!("unknown {what} `{name}`; did you mean `{near}`?"),
-        None if known.is_empty() => format!("unknown {what} `{name}`; there is none"),
-        None if known.len() <= 16 => format!("unknown {what} `{name}`; write one of {}", known.join(", ")),
-        None => format!("unknown {what} `{name}`"),
-    }
-}
-
-/// The known name that `name` is most likely a misspelling of: at most a third of its letters are wrong.
-fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
-    let near = known.iter().map(|candidate| (edit_distance(name, candidate), *candidate)).min()?;
-    (near.0 * 3 <= name.chars().count()).then_some(near.1)
-}
-
-/// Levenshtein distance: the fewest letters to insert, drop or replace.
-fn edit_distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        for (cell, to) in row.iter_mut().skip(1).zip(&b) {
-            let replaced = diagonal + usize::from(from != *to);
-            diagonal = *cell;
-            left = replaced.min(left + 1).min(*cell + 1);
-            *cell = left;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-    }
-    row.last().copied().unwrap_or(0)
 }
 
 #[derive(Clone, Copy)]
@@ -145,7 +77,9 @@ impl Reader<'_> {
 
     fn complain(&self, wanted: &str) {
         match self.node {
-            Node::Present(value) => self.findings.add(self.path, format!("is {}; write {wanted}", describe(value))),
+            Node::Present(value) => self
+                .findings
+                .add(self.path, format!("is {}; write {wanted}", describe(value))),
             Node::Missing => self.findings.add(self.path, format!("is missing; write {wanted}")),
             Node::Shared(..) | Node::StandIn => {}
         }
@@ -165,10 +99,10 @@ impl Reader<'_> {
             let kind = if whole { "a whole number" } else { "a number" };
             let unit = range.map_or("", |range| range.unit);
             let space = if unit.is_empty() { "" } else { " " };
-            match (low > f64::MIN, high < f64::MAX) {
-                (true, true) => self.complain(&format!("{kind} from {low} to {high}{space}{unit}")),
-                (true, false) => self.complain(&format!("{kind} of at least {low}{space}{unit}")),
-                _ => self.complain(kind),
+            if low > f64::MIN {
+                self.complain(&format!("{kind} from {low} to {high}{space}{unit}"));
+            } else {
+                self.complain(kind);
             }
         }
         good
@@ -184,14 +118,19 @@ fn describe(value: &Value) -> String {
     }
 }
 
+/// The largest whole number up to which f64 knows every one; no setting is that large.
+const LARGEST_EXACT: f64 = 9_007_199_254_740_992.0;
+
 macro_rules! whole_numbers {
-    ($($method:ident $visit:ident $type:ty;)*) => {$(
+    ($($method:ident $visit:ident $type:ty: $low:expr, $high:expr;)*) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-            // Beyond 2^53 a number is no longer exact as f64, and no setting is that large.
-            let high = (<$type>::MAX as f64).min(9_007_199_254_740_992.0);
-            let number = self.number(true, (<$type>::MIN as f64).max(-high), high);
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole and within the type's range")]
-            visitor.$visit(number.map_or_else(Default::default, |number| number as $type))
+            let number = self.number(true, $low, $high).unwrap_or_default();
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "whole, and within the type's range"
+            )]
+            visitor.$visit(number as $type)
         }
     )*};
 }
@@ -212,12 +151,9 @@ impl<'de> serde::Deserializer<'de> for Reader<'_> {
     }
 
     whole_numbers! {
-        deserialize_u8 visit_u8 u8;
-        deserialize_u16 visit_u16 u16;
-        deserialize_u32 visit_u32 u32;
-        deserialize_u64 visit_u64 u64;
-        deserialize_i32 visit_i32 i32;
-        deserialize_i64 visit_i64 i64;
+        deserialize_u8 visit_u8 u8: 0.0, 255.0;
+        deserialize_u32 visit_u32 u32: 0.0, 4_294_967_295.0;
+        deserialize_u64 visit_u64 u64: 0.0, LARGEST_EXACT;
     }
 
     fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -256,11 +192,18 @@ impl<'de> serde::Deserializer<'de> for Reader<'_> {
             self.complain("a list in [brackets]");
             &[]
         };
-        visitor.visit_seq(Items { items: items.iter().enumerate(), path: self.path, findings: self.findings })
+        visitor.visit_seq(Items {
+            left: items.iter().enumerate(),
+            path: self.path,
+            findings: self.findings,
+        })
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
-        self, _name: &'static str, fields: &'static [&'static str], visitor: V,
+        self,
+        _name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
     ) -> Result<V::Value, Error> {
         let table = match self.node {
             Node::Shared(table, known) => {
@@ -269,7 +212,8 @@ impl<'de> serde::Deserializer<'de> for Reader<'_> {
             }
             Node::Present(Value::Table(table)) => {
                 for key in table.keys().filter(|key| !fields.contains(&key.as_str())) {
-                    self.findings.add(format!("{}.{key}", self.path), unknown("key", key, fields));
+                    self.findings
+                        .add(format!("{}.{key}", self.path), unknown("key", key, fields));
                 }
                 Some(table)
             }
@@ -278,26 +222,31 @@ impl<'de> serde::Deserializer<'de> for Reader<'_> {
                 None
             }
         };
-        visitor.visit_map(Fields { fields: fields.iter(), value: None, table, path: self.path, findings: self.findings })
+        visitor.visit_map(Fields {
+            left: fields.iter(),
+            current: None,
+            table,
+            path: self.path,
+            findings: self.findings,
+        })
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
-        self, _name: &'static str, variants: &'static [&'static str], visitor: V,
+        self,
+        _name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
     ) -> Result<V::Value, Error> {
-        let named = match self.node {
-            Node::Present(Value::String(text)) => match variants.iter().find(|variant| *variant == text) {
-                Some(variant) => Some(*variant),
-                None => {
-                    self.findings.add(self.path, unknown("value", text, variants));
-                    None
-                }
-            },
-            _ => {
-                self.complain(&format!("one of {}", variants.join(", ")));
-                None
+        let mut named = None;
+        if let Node::Present(Value::String(text)) = self.node {
+            named = variants.iter().find(|variant| *variant == text);
+            if named.is_none() {
+                self.findings.add(self.path, unknown("value", text, variants));
             }
-        };
-        let variant = named.or(variants.first().copied()).unwrap_or_default();
+        } else {
+            self.complain(&format!("one of {}", variants.join(", ")));
+        }
+        let variant = named.or(variants.first()).copied().unwrap_or_default();
         visitor.visit_enum(IntoDeserializer::<Error>::into_deserializer(variant))
     }
 
@@ -306,14 +255,14 @@ impl<'de> serde::Deserializer<'de> for Reader<'_> {
     }
 
     serde::forward_to_deserialize_any! {
-        i8 i16 i128 u128 f32 char bytes byte_buf unit unit_struct tuple tuple_struct map identifier ignored_any
+        i8 i16 i32 i64 i128 u16 u128 f32 char bytes byte_buf unit unit_struct tuple tuple_struct map identifier ignored_any
     }
 }
 
 /// The fields of a struct, one after the other, whether the table has them or not.
 struct Fields<'a> {
-    fields: std::slice::Iter<'static, &'static str>,
-    value: Option<&'static str>,
+    left: std::slice::Iter<'static, &'static str>,
+    current: Option<&'static str>,
     table: Option<&'a Table>,
     path: &'a str,
     findings: &'a Findings<'a>,
@@ -323,22 +272,28 @@ impl<'de> MapAccess<'de> for Fields<'_> {
     type Error = Error;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
-        self.value = self.fields.next().copied();
-        self.value.map(|field| seed.deserialize(IntoDeserializer::<Error>::into_deserializer(field))).transpose()
+        self.current = self.left.next().copied();
+        self.current
+            .map(|field| seed.deserialize(IntoDeserializer::<Error>::into_deserializer(field)))
+            .transpose()
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
-        let field = self.value.unwrap_or_default();
+        let field = self.current.unwrap_or_default();
         let node = match self.table {
             Some(table) => table.get(field).map_or(Node::Missing, Node::Present),
             None => Node::StandIn,
         };
-        seed.deserialize(Reader { node, path: &format!("{}.{field}", self.path), findings: self.findings })
+        seed.deserialize(Reader {
+            node,
+            path: &format!("{}.{field}", self.path),
+            findings: self.findings,
+        })
     }
 }
 
 struct Items<'a> {
-    items: std::iter::Enumerate<std::slice::Iter<'a, Value>>,
+    left: std::iter::Enumerate<std::slice::Iter<'a, Value>>,
     path: &'a str,
     findings: &'a Findings<'a>,
 }
@@ -347,8 +302,15 @@ impl<'de> SeqAccess<'de> for Items<'_> {
     type Error = Error;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
-        let Some((index, item)) = self.items.next() else { return Ok(None) };
+        let Some((index, item)) = self.left.next() else {
+            return Ok(None);
+        };
         let path = format!("{}.[{}]", self.path, index + 1);
-        seed.deserialize(Reader { node: Node::Present(item), path: &path, findings: self.findings }).map(Some)
+        seed.deserialize(Reader {
+            node: Node::Present(item),
+            path: &path,
+            findings: self.findings,
+        })
+        .map(Some)
     }
 }

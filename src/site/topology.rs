@@ -1,7 +1,7 @@
 //! What stands in the hall: equipment, nameplates, and what is connected to what.
 //!
-//! The structures here are read from the site's TOML by serde; `super::check` resolves names into
-//! ids and finds the mistakes.
+//! The nameplates are read from the site's TOML by serde; `super::build` resolves names into ids and
+//! `super::check` finds the mistakes.
 
 use super::ids::{CduId, DeviceId, LoopId, RackId, ZoneId};
 use super::points::{

@@ -34,7 +34,11 @@ pub struct HeatBand {
 impl HeatBand {
     /// The largest upper bound up to a horizon (inclusive), and now.
     pub fn peak_upper_kw(&self, until_s: f64) -> f64 {
-        HORIZONS_S.iter().zip(&self.upper_kw).filter(|(s, _)| **s <= until_s).fold(self.now_kw, |peak, (_, kw)| peak.max(*kw))
+        HORIZONS_S
+            .iter()
+            .zip(&self.upper_kw)
+            .filter(|(s, _)| **s <= until_s)
+            .fold(self.now_kw, |peak, (_, kw)| peak.max(*kw))
     }
 }
 

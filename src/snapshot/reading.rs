@@ -46,7 +46,10 @@ pub struct Snapshot {
 impl Snapshot {
     /// An empty snapshot of `points` points.
     pub fn empty(points: usize, now: Now) -> Self {
-        Self { now, readings: vec![None; points] }
+        Self {
+            now,
+            readings: vec![None; points],
+        }
     }
 
     /// The last reading of a point, whatever its quality.
@@ -57,6 +60,10 @@ impl Snapshot {
     /// The good value of a bound point; `None` where it is not bound, never reported, bad or stale.
     pub fn get<Q: Quantity>(&self, point: Option<Point<Q>>) -> Option<Q> {
         let reading = self.reading(point?.id())?;
-        if reading.quality == Quality::Good { Q::new(reading.value) } else { None }
+        if reading.quality == Quality::Good {
+            Q::new(reading.value)
+        } else {
+            None
+        }
     }
 }

@@ -42,7 +42,11 @@ mod tests {
 
     #[test]
     fn local_day_and_hour_follow_the_offset() {
-        let now = Now { mono_ms: 0, wall_ms: 23 * 3_600_000, utc_offset_s: 7200 };
+        let now = Now {
+            mono_ms: 0,
+            wall_ms: 23 * 3_600_000,
+            utc_offset_s: 7200,
+        };
         assert_eq!(now.local_day(), 1);
         assert!((now.local_hour() - 1.0).abs() < 1e-12);
         assert!(now.seconds_since(5) < f64::EPSILON, "a time in the future has no age");

@@ -60,7 +60,9 @@ pub(super) fn encode(columns: &[Vec<Sample>]) -> Vec<u8> {
 /// The samples of one point, empty where the chunk has none of it.
 pub(super) fn decode(bytes: &[u8], point: usize) -> Result<Vec<Sample>, Damaged> {
     let mut reader = Reader(bytes);
-    let times = (0..reader.length()?).map(|_| reader.block()).collect::<Result<Vec<_>, _>>()?;
+    let times = (0..reader.length()?)
+        .map(|_| reader.block())
+        .collect::<Result<Vec<_>, _>>()?;
     let points = reader.length()?;
     let (mut index, mut offset, mut wanted) = (0_usize, 0_usize, None);
     for _ in 0..points {
@@ -71,13 +73,20 @@ pub(super) fn decode(bytes: &[u8], point: usize) -> Result<Vec<Sample>, Damaged>
         }
         offset = offset.checked_add(length).ok_or(Damaged)?;
     }
-    let Some((time, offset, length)) = wanted else { return Ok(Vec::new()) };
+    let Some((time, offset, length)) = wanted else {
+        return Ok(Vec::new());
+    };
     let times = decode_times(times.get(time).ok_or(Damaged)?)?;
     let end = offset.checked_add(length).ok_or(Damaged)?;
     let mut body = Reader(reader.0.get(offset..end).ok_or(Damaged)?);
     let qualities = decode_qualities(&mut body, times.len())?;
     let values = decode_values(&mut body, times.len())?;
-    Ok(times.into_iter().zip(values).zip(qualities).map(|((ms, value), quality)| Sample { ms, value, quality }).collect())
+    Ok(times
+        .into_iter()
+        .zip(values)
+        .zip(qualities)
+        .map(|((ms, value), quality)| Sample { ms, value, quality })
+        .collect())
 }
 
 fn encode_times(samples: &[Sample]) -> Vec<u8> {
@@ -116,7 +125,10 @@ const fn quality_code(quality: Quality) -> u64 {
 /// Runs of equal quality: almost always one.
 fn encode_qualities(bytes: &mut Vec<u8>, samples: &[Sample]) {
     for run in samples.chunk_by(|a, b| a.quality == b.quality) {
-        put(bytes, (run.len() as u64) << 2 | run.first().map_or(0, |sample| quality_code(sample.quality)));
+        put(
+            bytes,
+            (run.len() as u64) << 2 | run.first().map_or(0, |sample| quality_code(sample.quality)),
+        );
     }
 }
 
@@ -180,7 +192,10 @@ impl Scale {
         if scaled.abs() > 9e15 {
             return None;
         }
-        #[expect(clippy::cast_possible_truncation, reason = "within the whole numbers that a double holds")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "within the whole numbers that a double holds"
+        )]
         let whole = scaled.round() as i64;
         (self.value(whole).to_bits() == value.to_bits()).then_some(whole)
     }
@@ -200,7 +215,11 @@ fn encode_values(bytes: &mut Vec<u8>, samples: &[Sample]) {
         }
     }
     // Values that were single-precision floats end in zeros: no need to store those.
-    let zeros = samples.iter().fold(0, |all, sample| all | sample.value.to_bits()).trailing_zeros().min(63);
+    let zeros = samples
+        .iter()
+        .fold(0, |all, sample| all | sample.value.to_bits())
+        .trailing_zeros()
+        .min(63);
     bytes.push(BITS);
     put(bytes, u64::from(zeros));
     let mut last = 0;
@@ -245,7 +264,9 @@ mod tests {
         prop_oneof![
             (-40_000_i32..70_000).prop_map(|raw| f64::from(raw) / 10.0),
             (-40_000_i32..70_000).prop_map(|raw| f64::from(raw) * 0.01),
-            any::<f32>().prop_filter("finite", |value| value.is_finite()).prop_map(f64::from),
+            any::<f32>()
+                .prop_filter("finite", |value| value.is_finite())
+                .prop_map(f64::from),
             any::<f64>().prop_filter("finite", |value| value.is_finite()),
             Just(-0.0),
         ]
@@ -284,7 +305,11 @@ mod tests {
     fn a_steady_column_takes_about_a_byte_a_sample_and_shared_times_none() {
         let column = |scale: f64| -> Vec<Sample> {
             (0..256_i32)
-                .map(|i| Sample { ms: 1_700_000_000_000 + i64::from(i) * 5000, value: f64::from(200 + i % 7) * scale, quality: Quality::Good })
+                .map(|i| Sample {
+                    ms: 1_700_000_000_000 + i64::from(i) * 5000,
+                    value: f64::from(200 + i % 7) * scale,
+                    quality: Quality::Good,
+                })
                 .collect()
         };
         let one = encode(&[column(0.1)]).len();

@@ -52,7 +52,11 @@ pub(super) mod tests {
             let fits = bytes.len().min(space);
             file.write_all(&bytes[..fits])?;
             self.0.store((space - fits) as u64, Ordering::Relaxed);
-            if fits < bytes.len() { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+            if fits < bytes.len() {
+                Err(io::ErrorKind::StorageFull.into())
+            } else {
+                Ok(())
+            }
         }
     }
 }

@@ -87,7 +87,11 @@ impl FrameHead {
         if Fields(own_crc).u32() != checksum(&[covered]) {
             // A file system may lengthen a file before it writes the data: then zeros follow the last good frame.
             let never_written = bytes.iter().all(|byte| *byte == 0);
-            return Err(if never_written { FrameFlaw::CutOff } else { FrameFlaw::Damaged });
+            return Err(if never_written {
+                FrameFlaw::CutOff
+            } else {
+                FrameFlaw::Damaged
+            });
         }
         let mut fields = Fields(covered);
         let length = fields.u32() as usize;
@@ -108,7 +112,15 @@ impl FrameHead {
         if length > MAX_PAYLOAD {
             return Err(FrameFlaw::Damaged);
         }
-        Ok(Self { kind, packing, from_ms, to_ms, link, length, payload_crc })
+        Ok(Self {
+            kind,
+            packing,
+            from_ms,
+            to_ms,
+            link,
+            length,
+            payload_crc,
+        })
     }
 }
 
@@ -119,7 +131,11 @@ impl<'a> Frame<'a> {
         let (first, rest) = bytes.split_at_checked(FRAME_HEAD).ok_or(FrameFlaw::CutOff)?;
         let (packed, rest) = rest.split_at_checked(head.length).ok_or(FrameFlaw::CutOff)?;
         if head.payload_crc != checksum(&[packed]) {
-            return Err(if rest.is_empty() { FrameFlaw::CutOff } else { FrameFlaw::Damaged });
+            return Err(if rest.is_empty() {
+                FrameFlaw::CutOff
+            } else {
+                FrameFlaw::Damaged
+            });
         }
         let said = first.get(..SAID).unwrap_or_default();
         Ok((Self { head, said, packed }, rest))
@@ -144,7 +160,11 @@ impl<'a> Frame<'a> {
         if size > MAX_PAYLOAD {
             return Err(FrameFlaw::Damaged);
         }
-        let dictionary = if self.head.packing == Packing::AfterPrevious { previous } else { &[] };
+        let dictionary = if self.head.packing == Packing::AfterPrevious {
+            previous
+        } else {
+            &[]
+        };
         lz4_flex::block::decompress_with_dict(block, size, dictionary).map_err(|_| FrameFlaw::Damaged)
     }
 }
@@ -160,10 +180,16 @@ pub(super) fn frame(
     let packed = if previous_entry.is_empty() {
         (Packing::Alone, lz4_flex::block::compress_prepend_size(payload))
     } else {
-        (Packing::AfterPrevious, lz4_flex::block::compress_prepend_size_with_dict(payload, previous_entry))
+        (
+            Packing::AfterPrevious,
+            lz4_flex::block::compress_prepend_size_with_dict(payload, previous_entry),
+        )
     };
-    let (packing, stored) =
-        if packed.1.len() < payload.len() { (packed.0, packed.1.as_slice()) } else { (Packing::Plain, payload) };
+    let (packing, stored) = if packed.1.len() < payload.len() {
+        (packed.0, packed.1.as_slice())
+    } else {
+        (Packing::Plain, payload)
+    };
 
     let mut bytes = Vec::with_capacity(FRAME_HEAD + stored.len());
     bytes.extend(u32::try_from(stored.len()).unwrap_or(u32::MAX).to_le_bytes());
@@ -226,7 +252,16 @@ impl SegmentHead {
             return Err(FrameFlaw::Damaged);
         }
         let preface = said.get(SEGMENT_HEAD..).unwrap_or_default().to_vec();
-        Ok((Self { sequence, start_ms, previous, preface }, next_link(&previous, &[said]), rest))
+        Ok((
+            Self {
+                sequence,
+                start_ms,
+                previous,
+                preface,
+            },
+            next_link(&previous, &[said]),
+            rest,
+        ))
     }
 }
 
@@ -235,7 +270,9 @@ struct Fields<'a>(&'a [u8]);
 
 impl Fields<'_> {
     fn array<const N: usize>(&mut self) -> [u8; N] {
-        let Some((field, rest)) = self.0.split_first_chunk() else { return [0; N] };
+        let Some((field, rest)) = self.0.split_first_chunk() else {
+            return [0; N];
+        };
         self.0 = rest;
         *field
     }
@@ -323,7 +360,12 @@ mod tests {
 
     #[test]
     fn a_segment_head_reads_back() {
-        let head = SegmentHead { sequence: 3, start_ms: 1_700_000_000_000, previous: START, preface: b"tags".to_vec() };
+        let head = SegmentHead {
+            sequence: 3,
+            start_ms: 1_700_000_000_000,
+            previous: START,
+            preface: b"tags".to_vec(),
+        };
         let (mut bytes, link) = head.to_bytes();
         bytes.extend(b"rest");
         assert_eq!(SegmentHead::parse(&bytes), Ok((head, link, b"rest".as_slice())));

@@ -95,7 +95,15 @@ impl Journal {
             let newer_ms = journal.segments.first().map_or(i64::MAX, |segment| segment.start_ms);
             start_ms = segment::read_head(&path)?.map_or(start_ms.min(newer_ms), |head| head.start_ms);
             let bytes = fs::metadata(&path)?.len();
-            journal.segments.insert(0, Segment { path, sequence, start_ms, bytes });
+            journal.segments.insert(
+                0,
+                Segment {
+                    path,
+                    sequence,
+                    start_ms,
+                    bytes,
+                },
+            );
         }
         Ok((journal, recoveries))
     }
@@ -105,7 +113,12 @@ impl Journal {
     fn open_last(&mut self, sequence: u64, path: &Path, mended: &mut Vec<Recovery>) -> io::Result<Option<Segment>> {
         let bytes = fs::read(path)?;
         let length = bytes.len();
-        let mut mend = |what: String| mended.push(Recovery { file: path.to_owned(), what });
+        let mut mend = |what: String| {
+            mended.push(Recovery {
+                file: path.to_owned(),
+                what,
+            })
+        };
         let (head, mut walk) = match Walk::start(bytes) {
             Ok(started) => started,
             Err(FrameFlaw::CutOff) => {
@@ -114,8 +127,15 @@ impl Journal {
                 return Ok(None);
             }
             Err(flaw) => {
-                mend(format!("the header of the segment: {flaw}; left as it is, a new segment begins"));
-                return Ok(Some(Segment { path: path.to_owned(), sequence, start_ms: i64::MAX, bytes: length as u64 }));
+                mend(format!(
+                    "the header of the segment: {flaw}; left as it is, a new segment begins"
+                ));
+                return Ok(Some(Segment {
+                    path: path.to_owned(),
+                    sequence,
+                    start_ms: i64::MAX,
+                    bytes: length as u64,
+                }));
             }
         };
         let flaw = loop {
@@ -128,16 +148,28 @@ impl Journal {
         let good = walk.offset() as u64;
         self.link = walk.link();
         self.preface = head.preface;
-        let mut segment = Segment { path: path.to_owned(), sequence, start_ms: head.start_ms, bytes: good };
+        let mut segment = Segment {
+            path: path.to_owned(),
+            sequence,
+            start_ms: head.start_ms,
+            bytes: good,
+        };
         match flaw {
             None | Some(FrameFlaw::CutOff) => {
                 let file = open_for_append(path)?;
                 if flaw.is_some() {
                     file.set_len(good)?;
                     file.sync_all()?;
-                    mend(format!("the last frame was cut off: {} bytes from byte {good} on were removed", length as u64 - good));
+                    mend(format!(
+                        "the last frame was cut off: {} bytes from byte {good} on were removed",
+                        length as u64 - good
+                    ));
                 }
-                self.tail = Some(Tail { file, previous_entry: walk.into_previous_entry(), torn: false });
+                self.tail = Some(Tail {
+                    file,
+                    previous_entry: walk.into_previous_entry(),
+                    torn: false,
+                });
             }
             Some(flaw @ (FrameFlaw::Damaged | FrameFlaw::Altered)) => {
                 segment.bytes = length as u64;
@@ -161,7 +193,11 @@ impl Journal {
         let done = self.try_append(span_ms, payload);
         if let Err(error) = &done {
             let (since_ms, reason) = (span_ms.1, error.to_string());
-            self.outage.get_or_insert(Outage { since_ms, reason, lost: 0 });
+            self.outage.get_or_insert(Outage {
+                since_ms,
+                reason,
+                lost: 0,
+            });
         }
         done
     }
@@ -175,7 +211,10 @@ impl Journal {
 
     fn try_append(&mut self, span_ms: (i64, i64), payload: &[u8]) -> io::Result<Place> {
         if payload.len() > super::frame::MAX_PAYLOAD {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "an entry of more than 64 MiB"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "an entry of more than 64 MiB",
+            ));
         }
         if self.segment_is_over(span_ms.1) {
             self.begin_segment(span_ms.0)?;
@@ -189,14 +228,21 @@ impl Journal {
     }
 
     fn segment_is_over(&self, now_ms: i64) -> bool {
-        let (Some(_), Some(segment)) = (&self.tail, self.segments.last()) else { return true };
+        let (Some(_), Some(segment)) = (&self.tail, self.segments.last()) else {
+            return true;
+        };
         segment.bytes >= self.manner.segment_bytes || now_ms.div_euclid(DAY_MS) > segment.start_ms.div_euclid(DAY_MS)
     }
 
     fn begin_segment(&mut self, start_ms: i64) -> io::Result<()> {
         self.sync()?;
         let sequence = self.segments.last().map_or(1, |last| last.sequence + 1);
-        let head = SegmentHead { sequence, start_ms, previous: self.link, preface: self.preface.clone() };
+        let head = SegmentHead {
+            sequence,
+            start_ms,
+            previous: self.link,
+            preface: self.preface.clone(),
+        };
         let (bytes, link) = head.to_bytes();
         let path = segment::path(&self.dir, sequence);
         let file = self.make_file(&path, &bytes).inspect_err(|_| {
@@ -204,8 +250,17 @@ impl Journal {
             fs::remove_file(&path).ok();
         })?;
         self.link = link;
-        self.segments.push(Segment { path, sequence, start_ms, bytes: bytes.len() as u64 });
-        self.tail = Some(Tail { file, previous_entry: Vec::new(), torn: false });
+        self.segments.push(Segment {
+            path,
+            sequence,
+            start_ms,
+            bytes: bytes.len() as u64,
+        });
+        self.tail = Some(Tail {
+            file,
+            previous_entry: Vec::new(),
+            torn: false,
+        });
         Ok(())
     }
 
@@ -227,13 +282,20 @@ impl Journal {
             tail.file.set_len(segment.bytes)?;
             tail.torn = false;
         }
-        let dictionary: &[u8] = if kind == Kind::Entry && self.manner.in_order { &tail.previous_entry } else { &[] };
+        let dictionary: &[u8] = if kind == Kind::Entry && self.manner.in_order {
+            &tail.previous_entry
+        } else {
+            &[]
+        };
         let (bytes, link) = frame(kind, span_ms, payload, dictionary, &self.link);
         if let Err(error) = self.manner.disk.write(&mut tail.file, &bytes) {
             tail.torn = tail.file.set_len(segment.bytes).is_err();
             return Err(error);
         }
-        let place = Place { sequence: segment.sequence, offset: segment.bytes };
+        let place = Place {
+            sequence: segment.sequence,
+            offset: segment.bytes,
+        };
         segment.bytes += bytes.len() as u64;
         self.link = link;
         if kind == Kind::Entry {
@@ -265,7 +327,9 @@ impl Journal {
 
     /// When the oldest segment that may be deleted begins and ends, wall ms; the newest one never may.
     pub(super) fn oldest_ms(&self) -> Option<(i64, i64)> {
-        let [oldest, next, ..] = self.segments.as_slice() else { return None };
+        let [oldest, next, ..] = self.segments.as_slice() else {
+            return None;
+        };
         Some((oldest.start_ms, next.start_ms))
     }
 

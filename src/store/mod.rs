@@ -99,14 +99,25 @@ impl Store {
     /// [`Store::open`] with the writes going through `disk`.
     pub fn open_on(settings: &StoreSettings, disk: Arc<dyn Disk>) -> Result<Self, StoreError> {
         if settings.dir.is_empty() {
-            return Ok(Self { disk: None, samples: Series::default(), recoveries: Vec::new() });
+            return Ok(Self {
+                disk: None,
+                samples: Series::default(),
+                recoveries: Vec::new(),
+            });
         }
         let dir = PathBuf::from(&settings.dir);
         let lock = lock(&dir)?;
-        let fail = |source| StoreError::Open { dir: dir.clone(), source };
+        let fail = |source| StoreError::Open {
+            dir: dir.clone(),
+            source,
+        };
         let max_bytes = settings.max_mib.saturating_mul(1 << 20);
         let segment_bytes = (max_bytes / 16).clamp(1 << 16, SEGMENT_BYTES);
-        let manner = |in_order| Manner { disk: Arc::clone(&disk), segment_bytes, in_order };
+        let manner = |in_order| Manner {
+            disk: Arc::clone(&disk),
+            segment_bytes,
+            in_order,
+        };
         let (records, mut recoveries) = Journal::open(&dir.join(RECORDS), manner(true)).map_err(fail)?;
         let (samples, more) = Series::open(&dir.join(SAMPLES), manner(false)).map_err(fail)?;
         recoveries.extend(more);
@@ -114,8 +125,20 @@ impl Store {
             tracing::warn!(file = %file.display(), "{what}");
         }
         let retention_ms = i64::from(settings.retention_days) * DAY_MS;
-        let on_disk = OnDisk { dir, disk, records, synced_mono_ms: None, retention_ms, max_bytes, _lock: lock };
-        Ok(Self { disk: Some(on_disk), samples, recoveries })
+        let on_disk = OnDisk {
+            dir,
+            disk,
+            records,
+            synced_mono_ms: None,
+            retention_ms,
+            max_bytes,
+            _lock: lock,
+        };
+        Ok(Self {
+            disk: Some(on_disk),
+            samples,
+            recoveries,
+        })
     }
 
     /// Appends a record.
@@ -134,12 +157,17 @@ impl Store {
             disk.synced_mono_ms = Some(now.mono_ms);
         }
         let retained = self.retain(now.wall_ms);
-        written.and(retained).map_err(|source| StoreError::Write { what: "record", source })
+        written
+            .and(retained)
+            .map_err(|source| StoreError::Write { what: "record", source })
     }
 
     /// Appends the readings that are new in a snapshot. They are in memory at once and on disk with their chunk.
     pub fn append_samples(&mut self, site: &Site, snapshot: &Snapshot) -> Result<(), StoreError> {
-        self.samples.append(site, snapshot).map_err(|source| StoreError::Write { what: "samples", source })
+        self.samples.append(site, snapshot).map_err(|source| StoreError::Write {
+            what: "samples",
+            source,
+        })
     }
 
     /// The good samples of a point from `from_ms` up to `to_ms` (wall ms), gathered into at most `max_points` equal
@@ -151,8 +179,10 @@ impl Store {
     /// Saves the memory of the controller.
     pub fn save_mind(&self, mind: &[u8]) -> Result<(), StoreError> {
         let Some(disk) = &self.disk else { return Ok(()) };
-        checkpoint::save(&disk.dir, &*disk.disk, mind)
-            .map_err(|source| StoreError::Write { what: "memory of the controller", source })
+        checkpoint::save(&disk.dir, &*disk.disk, mind).map_err(|source| StoreError::Write {
+            what: "memory of the controller",
+            source,
+        })
     }
 
     /// The newest memory that was saved whole.
@@ -181,11 +211,23 @@ impl Store {
         self.disk.as_ref().map_or(0, |disk| disk.records.bytes()) + self.samples.journal().map_or(0, Journal::bytes)
     }
 
+    /// Segments on disk.
+    pub fn segments(&self) -> u64 {
+        let count = |journal: &Journal| journal.segments().len() as u64;
+        self.disk.as_ref().map_or(0, |disk| count(&disk.records)) + self.samples.journal().map_or(0, count)
+    }
+
     /// Brings everything to the disk.
     pub fn flush(&mut self) -> Result<(), StoreError> {
-        self.samples.flush().map_err(|source| StoreError::Write { what: "samples", source })?;
+        self.samples.flush().map_err(|source| StoreError::Write {
+            what: "samples",
+            source,
+        })?;
         let Some(disk) = &self.disk else { return Ok(()) };
-        disk.records.sync().map_err(|source| StoreError::Write { what: "records", source })
+        disk.records.sync().map_err(|source| StoreError::Write {
+            what: "records",
+            source,
+        })
     }
 
     /// Deletes the oldest segments that are too old, or too many for the size.
@@ -193,12 +235,17 @@ impl Store {
         loop {
             let bytes = self.bytes();
             let Some(disk) = &mut self.disk else { return Ok(()) };
-            let (records, samples) = (disk.records.oldest_ms(), self.samples.journal().and_then(Journal::oldest_ms));
+            let (records, samples) = (
+                disk.records.oldest_ms(),
+                self.samples.journal().and_then(Journal::oldest_ms),
+            );
             let records_first = match (records, samples) {
                 (Some((record_ms, _)), Some((sample_ms, _))) => record_ms <= sample_ms,
                 (records, _) => records.is_some(),
             };
-            let Some((_, end_ms)) = (if records_first { records } else { samples }) else { return Ok(()) };
+            let Some((_, end_ms)) = (if records_first { records } else { samples }) else {
+                return Ok(());
+            };
             if bytes <= disk.max_bytes && end_ms >= now_ms.saturating_sub(disk.retention_ms) {
                 return Ok(());
             }
@@ -228,9 +275,16 @@ pub fn verify(dir: &Path) -> Result<(Verified, Verified), ReadError> {
 
 /// Takes the directory for this process.
 fn lock(dir: &Path) -> Result<File, StoreError> {
-    let fail = |source| StoreError::Open { dir: dir.to_owned(), source };
+    let fail = |source| StoreError::Open {
+        dir: dir.to_owned(),
+        source,
+    };
     fs::create_dir_all(dir).map_err(fail)?;
-    let file = File::options().create(true).append(true).open(dir.join("lock")).map_err(fail)?;
+    let file = File::options()
+        .create(true)
+        .append(true)
+        .open(dir.join("lock"))
+        .map_err(fail)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StoreError::InUse(dir.to_owned())),

@@ -56,13 +56,28 @@ pub struct Verified {
 
 /// Walks through all segments of a journal and checks every frame and every link.
 pub(super) fn verify(dir: &Path) -> Result<Verified, ReadError> {
-    let files = segment::list(dir).map_err(|source| ReadError::Io { file: dir.to_owned(), source })?;
-    let mut verified = Verified { segments: files.len(), ..Verified::default() };
+    let files = segment::list(dir).map_err(|source| ReadError::Io {
+        file: dir.to_owned(),
+        source,
+    })?;
+    let mut verified = Verified {
+        segments: files.len(),
+        ..Verified::default()
+    };
     let mut before: Option<(u64, Link)> = None;
     let newest = files.last().map(|(sequence, _)| *sequence);
     for (sequence, file) in files {
-        let bytes = fs::read(&file).map_err(|source| ReadError::Io { file: file.clone(), source })?;
-        let flaw = |offset: usize, what: String| ReadError::Flaw(Flaw { file: file.clone(), offset, what });
+        let bytes = fs::read(&file).map_err(|source| ReadError::Io {
+            file: file.clone(),
+            source,
+        })?;
+        let flaw = |offset: usize, what: String| {
+            ReadError::Flaw(Flaw {
+                file: file.clone(),
+                offset,
+                what,
+            })
+        };
         let length = bytes.len();
         let (head, mut walk) = match Walk::start(bytes) {
             Ok(started) => started,
@@ -112,15 +127,30 @@ pub struct Records<T> {
 
 impl<T> Records<T> {
     pub(super) fn open(dir: &Path) -> Result<Self, ReadError> {
-        let files = segment::list(dir).map_err(|source| ReadError::Io { file: dir.to_owned(), source })?;
+        let files = segment::list(dir).map_err(|source| ReadError::Io {
+            file: dir.to_owned(),
+            source,
+        })?;
         let files: VecDeque<_> = files.into_iter().map(|(_, file)| file).collect();
-        Ok(Self { newest: files.back().cloned(), files, walk: None, entry: PhantomData })
+        Ok(Self {
+            newest: files.back().cloned(),
+            files,
+            walk: None,
+            entry: PhantomData,
+        })
     }
 
     /// A frame that is cut off at the end of the newest segment is a crash or a writer at work, no flaw.
     fn flaw(&self, file: &Path, offset: usize, flaw: FrameFlaw) -> Option<ReadError> {
         let the_end = flaw == FrameFlaw::CutOff && self.newest.as_deref() == Some(file);
-        (!the_end).then(|| Flaw { file: file.to_owned(), offset, what: flaw.to_string() }.into())
+        (!the_end).then(|| {
+            Flaw {
+                file: file.to_owned(),
+                offset,
+                what: flaw.to_string(),
+            }
+            .into()
+        })
     }
 }
 
@@ -146,7 +176,12 @@ impl<T: DeserializeOwned> Iterator for Records<T> {
             match walk.advance() {
                 Some(Ok(entry)) if entry.kind == Kind::Entry => {
                     let read = postcard::from_bytes(&entry.payload).map_err(|error| {
-                        Flaw { file: file.clone(), offset, what: format!("an entry of another version: {error}") }.into()
+                        Flaw {
+                            file: file.clone(),
+                            offset,
+                            what: format!("an entry of another version: {error}"),
+                        }
+                        .into()
                     });
                     return Some(read);
                 }

@@ -30,7 +30,10 @@ pub(super) fn list(dir: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
     let mut found = Vec::new();
     for entry in entries {
         let path = entry?.path();
-        let number = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".log"));
+        let number = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .and_then(|name| name.strip_suffix(".log"));
         if let Some(sequence) = number.and_then(|number| number.parse().ok()) {
             found.push((sequence, path));
         }
@@ -63,7 +66,9 @@ pub(super) fn read_entry(path: &Path, offset: u64) -> io::Result<Vec<u8>> {
 
 /// Offset and wall times of each entry of a segment, by its frames' heads alone; ends before the first damaged one.
 pub(super) fn skim(path: &Path) -> io::Result<Vec<(u64, FrameHead)>> {
-    let Some(head) = read_head(path)? else { return Ok(Vec::new()) };
+    let Some(head) = read_head(path)? else {
+        return Ok(Vec::new());
+    };
     let mut offset = head.to_bytes().0.len() as u64;
     let mut file = BufReader::new(File::open(path)?);
     file.seek(SeekFrom::Start(offset))?;
@@ -106,7 +111,15 @@ impl<B: AsRef<[u8]>> Walk<B> {
     pub(super) fn start(bytes: B) -> Result<(SegmentHead, Self), FrameFlaw> {
         let (head, link, rest) = SegmentHead::parse(bytes.as_ref())?;
         let offset = bytes.as_ref().len() - rest.len();
-        Ok((head, Self { bytes, offset, link, previous_entry: Vec::new() }))
+        Ok((
+            head,
+            Self {
+                bytes,
+                offset,
+                link,
+                previous_entry: Vec::new(),
+            },
+        ))
     }
 
     /// The next frame; `None` at the end. After a flaw the walk stands before the flawed frame.
@@ -123,7 +136,12 @@ impl<B: AsRef<[u8]>> Walk<B> {
             if frame.head.kind == Kind::Entry {
                 self.previous_entry.clone_from(&payload);
             }
-            Ok(Entry { kind: frame.head.kind, to_ms: frame.head.to_ms, payload, offset })
+            Ok(Entry {
+                kind: frame.head.kind,
+                to_ms: frame.head.to_ms,
+                payload,
+                offset,
+            })
         }))
     }
 

@@ -83,19 +83,33 @@ impl Series {
         let mut on_disk = Vec::new();
         let mut layout = Arc::new(Layout::default());
         for segment in journal.segments() {
-            let Some(head) = segment::read_head(&segment.path)? else { continue };
-            let Ok(found) = postcard::from_bytes::<Layout>(&head.preface) else { continue };
+            let Some(head) = segment::read_head(&segment.path)? else {
+                continue;
+            };
+            let Ok(found) = postcard::from_bytes::<Layout>(&head.preface) else {
+                continue;
+            };
             if found != *layout {
                 layout = Arc::new(found);
             }
             on_disk.extend(segment::skim(&segment.path)?.into_iter().map(|(offset, head)| OnDisk {
                 from_ms: head.from_ms,
                 to_ms: head.to_ms,
-                place: Place { sequence: segment.sequence, offset },
+                place: Place {
+                    sequence: segment.sequence,
+                    offset,
+                },
                 layout: Arc::clone(&layout),
             }));
         }
-        Ok((Self { journal: Some(journal), on_disk, ..Self::default() }, recoveries))
+        Ok((
+            Self {
+                journal: Some(journal),
+                on_disk,
+                ..Self::default()
+            },
+            recoveries,
+        ))
     }
 
     /// Takes the readings that are new in a snapshot.
@@ -106,19 +120,27 @@ impl Series {
         }
         let now = snapshot.now;
         for ((reading, column), last) in snapshot.readings.iter().zip(&mut self.open).zip(&mut self.last_mono_ms) {
-            let Some(reading) = reading.filter(|reading| reading.value.is_finite()) else { continue };
+            let Some(reading) = reading.filter(|reading| reading.value.is_finite()) else {
+                continue;
+            };
             if *last == Some(reading.mono_ms) {
                 continue;
             }
             *last = Some(reading.mono_ms);
             let age_ms = i64::try_from(now.mono_ms.saturating_sub(reading.mono_ms)).unwrap_or(i64::MAX);
             let ms = now.wall_ms.saturating_sub(age_ms);
-            column.push(Sample { ms, value: reading.value, quality: reading.quality });
+            column.push(Sample {
+                ms,
+                value: reading.value,
+                quality: reading.quality,
+            });
             let (from_ms, to_ms) = self.open_span_ms.unwrap_or((ms, ms));
             self.open_span_ms = Some((from_ms.min(ms), to_ms.max(ms)));
         }
         let full = self.open.iter().any(|column| column.len() >= CHUNK_SAMPLES)
-            || self.open_span_ms.is_some_and(|(from_ms, to_ms)| to_ms - from_ms >= CHUNK_MS);
+            || self
+                .open_span_ms
+                .is_some_and(|(from_ms, to_ms)| to_ms - from_ms >= CHUNK_MS);
         if full {
             self.close_chunk();
         }
@@ -129,7 +151,9 @@ impl Series {
     fn adopt(&mut self, site: &Site) -> io::Result<()> {
         self.close_chunk();
         let written = self.write_pending();
-        self.layout = Arc::new(Layout { tags: site.points.iter().map(|point| point.tag.clone()).collect() });
+        self.layout = Arc::new(Layout {
+            tags: site.points.iter().map(|point| point.tag.clone()).collect(),
+        });
         self.site_hash.clone_from(&site.hash);
         self.open = vec![Vec::new(); site.points.len()];
         self.last_mono_ms = vec![None; site.points.len()];
@@ -137,11 +161,19 @@ impl Series {
     }
 
     fn close_chunk(&mut self) {
-        let Some((from_ms, to_ms)) = self.open_span_ms.take() else { return };
+        let Some((from_ms, to_ms)) = self.open_span_ms.take() else {
+            return;
+        };
         let bytes = chunk::encode(&self.open);
         self.open.iter_mut().for_each(Vec::clear);
         self.recent_bytes += bytes.len();
-        self.recent.push_back(Recent { from_ms, to_ms, bytes, layout: Arc::clone(&self.layout), place: None });
+        self.recent.push_back(Recent {
+            from_ms,
+            to_ms,
+            bytes,
+            layout: Arc::clone(&self.layout),
+            place: None,
+        });
         while let Some(oldest) = self.recent.front()
             && (to_ms - oldest.to_ms > RECENT_MS || self.recent_bytes > RECENT_BYTES)
             && let Some(oldest) = self.recent.pop_front()
@@ -149,8 +181,15 @@ impl Series {
             self.recent_bytes -= oldest.bytes.len();
             match (oldest.place, &mut self.journal) {
                 (Some(place), _) => {
-                    let Recent { from_ms, to_ms, layout, .. } = oldest;
-                    self.on_disk.push(OnDisk { from_ms, to_ms, place, layout });
+                    let Recent {
+                        from_ms, to_ms, layout, ..
+                    } = oldest;
+                    self.on_disk.push(OnDisk {
+                        from_ms,
+                        to_ms,
+                        place,
+                        layout,
+                    });
                 }
                 (None, Some(journal)) => journal.count_loss(),
                 (None, None) => {}
@@ -160,7 +199,9 @@ impl Series {
 
     /// Writes the chunks that are not on disk yet; after an outage those that piled up.
     fn write_pending(&mut self) -> io::Result<()> {
-        let Some(journal) = &mut self.journal else { return Ok(()) };
+        let Some(journal) = &mut self.journal else {
+            return Ok(());
+        };
         for chunk in self.recent.iter_mut().filter(|chunk| chunk.place.is_none()) {
             journal.set_preface(postcard::to_stdvec(&*chunk.layout).map_err(io::Error::other)?);
             chunk.place = Some(journal.append((chunk.from_ms, chunk.to_ms), &chunk.bytes)?);
@@ -179,7 +220,9 @@ impl Series {
     pub(super) fn query(&self, point: PointId, from_ms: i64, to_ms: i64, max_points: usize) -> Vec<Bucket> {
         let span = to_ms.saturating_sub(from_ms);
         let mut steps = Steps::new(from_ms, span, max_points);
-        let Some(tag) = self.layout.tags.get(point.0).filter(|_| span > 0 && max_points > 0) else { return Vec::new() };
+        let Some(tag) = self.layout.tags.get(point.0).filter(|_| span > 0 && max_points > 0) else {
+            return Vec::new();
+        };
         let overlaps = |first_ms: i64, last_ms: i64| first_ms < to_ms && last_ms >= from_ms;
         let column = |layout: &Arc<Layout>| {
             if Arc::ptr_eq(layout, &self.layout) || layout.tags.get(point.0) == Some(tag) {
@@ -189,7 +232,9 @@ impl Series {
             }
         };
         for chunk in self.on_disk.iter().filter(|chunk| overlaps(chunk.from_ms, chunk.to_ms)) {
-            let (Some(journal), Some(column)) = (&self.journal, column(&chunk.layout)) else { continue };
+            let (Some(journal), Some(column)) = (&self.journal, column(&chunk.layout)) else {
+                continue;
+            };
             match journal.read(chunk.place) {
                 Ok(bytes) => steps.take(&chunk::decode(&bytes, column).unwrap_or_default()),
                 Err(error) => tracing::warn!(%error, "a chunk of samples cannot be read"),
@@ -236,11 +281,18 @@ impl Steps {
         let points = i64::try_from(max_points).unwrap_or(i64::MAX).max(1);
         let step_ms = (span_ms.max(1) - 1) / points + 1;
         let count = usize::try_from((span_ms.max(1) - 1) / step_ms + 1).unwrap_or(0);
-        Self { from_ms, step_ms, steps: vec![(0.0, 0, f64::INFINITY, f64::NEG_INFINITY); count] }
+        Self {
+            from_ms,
+            step_ms,
+            steps: vec![(0.0, 0, f64::INFINITY, f64::NEG_INFINITY); count],
+        }
     }
 
     fn take(&mut self, samples: &[Sample]) {
-        for sample in samples.iter().filter(|sample| sample.quality == Quality::Good && sample.ms >= self.from_ms) {
+        for sample in samples
+            .iter()
+            .filter(|sample| sample.quality == Quality::Good && sample.ms >= self.from_ms)
+        {
             let at = usize::try_from((sample.ms - self.from_ms) / self.step_ms).unwrap_or(usize::MAX);
             if let Some((sum, count, min, max)) = self.steps.get_mut(at) {
                 *sum += sample.value;
@@ -252,10 +304,17 @@ impl Steps {
     }
 
     fn finish(self) -> Vec<Bucket> {
-        let steps = (self.from_ms..).step_by(usize::try_from(self.step_ms).unwrap_or(usize::MAX)).zip(self.steps);
+        let steps = (self.from_ms..)
+            .step_by(usize::try_from(self.step_ms).unwrap_or(usize::MAX))
+            .zip(self.steps);
         steps
             .filter(|(_, (_, count, ..))| *count > 0)
-            .map(|(ms, (sum, count, min, max))| Bucket { ms, mean: sum / count as f64, min, max })
+            .map(|(ms, (sum, count, min, max))| Bucket {
+                ms,
+                mean: sum / count as f64,
+                min,
+                max,
+            })
             .collect()
     }
 }

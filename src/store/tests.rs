@@ -13,15 +13,26 @@ struct Record {
 }
 
 fn record(cycle: u64) -> Record {
-    Record { cycle, text: format!("cdu1 at {} L/min because the forecast rises", 400 + cycle % 90) }
+    Record {
+        cycle,
+        text: format!("cdu1 at {} L/min because the forecast rises", 400 + cycle % 90),
+    }
 }
 
 fn now(seconds: u64) -> Now {
-    Now { mono_ms: seconds * 1000, wall_ms: 1_780_000_000_000 + i64::try_from(seconds).unwrap() * 1000, utc_offset_s: 0 }
+    Now {
+        mono_ms: seconds * 1000,
+        wall_ms: 1_780_000_000_000 + i64::try_from(seconds).unwrap() * 1000,
+        utc_offset_s: 0,
+    }
 }
 
 fn settings(dir: &Path, retention_days: u32, max_mib: u64) -> StoreSettings {
-    StoreSettings { dir: dir.to_string_lossy().into_owned(), retention_days, max_mib }
+    StoreSettings {
+        dir: dir.to_string_lossy().into_owned(),
+        retention_days,
+        max_mib,
+    }
 }
 
 fn open(dir: &Path) -> Store {
@@ -35,11 +46,18 @@ fn append(store: &mut Store, cycles: std::ops::Range<u64>) {
 }
 
 fn cycles(dir: &Path) -> Vec<u64> {
-    Store::records::<Record>(dir).unwrap().map(|entry| entry.unwrap().cycle).collect()
+    Store::records::<Record>(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().cycle)
+        .collect()
 }
 
 fn files(dir: &Path) -> Vec<PathBuf> {
-    segment::list(&dir.join(RECORDS)).unwrap().into_iter().map(|(_, path)| path).collect()
+    segment::list(&dir.join(RECORDS))
+        .unwrap()
+        .into_iter()
+        .map(|(_, path)| path)
+        .collect()
 }
 
 #[test]
@@ -65,10 +83,18 @@ fn a_tail_torn_at_any_byte_is_cut_off_and_the_rest_is_kept() {
     for length in three.len()..four.len() {
         fs::write(&file, &four[..length]).unwrap();
         let torn = length - three.len();
-        assert_eq!(verify(dir.path()).unwrap().0.torn_bytes, torn, "a reader beside the writer is not disturbed");
+        assert_eq!(
+            verify(dir.path()).unwrap().0.torn_bytes,
+            torn,
+            "a reader beside the writer is not disturbed"
+        );
         assert_eq!(cycles(dir.path()), [0, 1, 2]);
         let mut store = open(dir.path());
-        assert_eq!(store.recoveries().len(), usize::from(torn > 0), "a cut of {torn} bytes is told");
+        assert_eq!(
+            store.recoveries().len(),
+            usize::from(torn > 0),
+            "a cut of {torn} bytes is told"
+        );
         append(&mut store, 10..11);
         drop(store);
         assert_eq!(cycles(dir.path()), [0, 1, 2, 10]);
@@ -105,7 +131,9 @@ fn damage_before_the_tail_is_kept_for_the_audit_and_writing_goes_on_behind_it() 
     let found: Vec<_> = Store::records::<Record>(dir.path()).unwrap().collect();
     assert_eq!(found.iter().filter(|entry| entry.is_err()).count(), 1);
     assert_eq!(found.last().unwrap().as_ref().unwrap().cycle, 24);
-    let Err(ReadError::Flaw(flaw)) = verify(dir.path()) else { panic!("not found") };
+    let Err(ReadError::Flaw(flaw)) = verify(dir.path()) else {
+        panic!("not found")
+    };
     assert!(flaw.file == file && flaw.offset <= middle && flaw.offset > 0, "{flaw}");
 }
 
@@ -137,13 +165,22 @@ fn a_missing_segment_and_a_swapped_one_are_found() {
     assert_eq!(files.len(), 4, "a segment a day");
     let aside = dir.path().join("aside");
     fs::rename(&files[1], &aside).unwrap();
-    assert!(verify(dir.path()).unwrap_err().to_string().contains("segment 2 before it is missing"));
+    assert!(
+        verify(dir.path())
+            .unwrap_err()
+            .to_string()
+            .contains("segment 2 before it is missing")
+    );
     fs::copy(&files[2], &files[1]).unwrap();
     assert!(verify(dir.path()).unwrap_err().to_string().contains("renamed"));
     fs::rename(&aside, &files[1]).unwrap();
     verify(dir.path()).unwrap();
     fs::remove_file(&files[0]).unwrap();
-    assert_eq!(verify(dir.path()).unwrap().0.segments, 3, "the oldest segments go by retention");
+    assert_eq!(
+        verify(dir.path()).unwrap().0.segments,
+        3,
+        "the oldest segments go by retention"
+    );
 }
 
 #[test]
@@ -161,7 +198,10 @@ fn a_full_disk_degrades_tells_and_recovers_by_itself() {
     }
     let lost = 60 - kept.len() as u64;
     let outage = store.outage().unwrap().clone();
-    assert!(lost > 10 && outage.lost == lost && outage.since_ms == now(kept.len() as u64).wall_ms, "{outage:?}");
+    assert!(
+        lost > 10 && outage.lost == lost && outage.since_ms == now(kept.len() as u64).wall_ms,
+        "{outage:?}"
+    );
     assert!(store.save_mind(&[0; 64]).is_err());
     assert_eq!(cycles(dir.path()), kept, "readers see whole records only");
 
@@ -205,7 +245,10 @@ fn old_segments_are_deleted_by_age_and_by_size() {
     let mut noise = Vec::new();
     for second in 0..200 {
         let seed = sha2::Digest::finalize(<sha2::Sha256 as sha2::Digest>::new_with_prefix([second])).to_vec();
-        noise.extend(seed.iter().flat_map(|byte| seed.iter().map(move |other| byte.wrapping_mul(*other) ^ byte)));
+        noise.extend(
+            seed.iter()
+                .flat_map(|byte| seed.iter().map(move |other| byte.wrapping_mul(*other) ^ byte)),
+        );
         noise.drain(..noise.len().saturating_sub(20_000));
         noise.rotate_left(usize::from(second) + 77);
         store.append_record(now(second.into()), &noise).unwrap();
@@ -219,7 +262,10 @@ fn old_segments_are_deleted_by_age_and_by_size() {
 fn two_controllers_cannot_share_a_store() {
     let dir = tempfile::tempdir().unwrap();
     let first = open(dir.path());
-    assert!(matches!(Store::open(&settings(dir.path(), 1, 1)), Err(StoreError::InUse(_))));
+    assert!(matches!(
+        Store::open(&settings(dir.path(), 1, 1)),
+        Err(StoreError::InUse(_))
+    ));
     drop(first);
     open(dir.path());
 }

@@ -53,7 +53,11 @@ impl<'a> Reader<'a> {
     /// A count of things that take at least a byte each from here on, so that damage cannot ask for much memory.
     pub(super) fn length(&mut self) -> Result<usize, Damaged> {
         let length = self.number()?;
-        if length <= self.0.len() { Ok(length) } else { Err(Damaged) }
+        if length <= self.0.len() {
+            Ok(length)
+        } else {
+            Err(Damaged)
+        }
     }
 
     /// A length and as many bytes.

@@ -1,1 +1,19 @@
 //! The cycle against a simulated plant in virtual time, scored.
+//!
+//! The numbers in the README come from here. A trial walks through the same `cycle::step` as the
+//! service; only the two ends differ: readings come from the plant in process, and time is a number.
+
+mod hall;
+mod jobs;
+mod plant;
+mod run;
+mod score;
+mod signals;
+mod watch;
+mod world;
+
+pub use hall::{HallError, HallOptions, SimulatedHall};
+pub use plant::{COMMS_TIMEOUT_S, plant_spec};
+pub use run::{Options, run};
+pub use score::{Run, Trial};
+pub use world::{Load, WeatherSource, WorldError, build_world, year_s};

@@ -1,6 +1,6 @@
 // One card a CDU: what it measures, what is set and by whom, and its heat against the forecast.
 import { T } from "/texts.js";
-import { heatChart, heatData } from "/trends.js";
+import { AHEAD, heatChart, heatData } from "/trends.js";
 import { DASH, byId, duration, flaw, good, h, number, quantity, say, set } from "/dom.js";
 import { held, marginClass } from "/mimic.js";
 
@@ -20,7 +20,7 @@ export function setpointRow(tag, name, unit, ask) {
   const found = h("span", { class: "muted" });
   const clear = h("button", { type: "button", class: "small", onclick: () => ask.clear(tag) }, T.clear);
   const button = h("button", { type: "button", class: "small", "aria-label": `${T.override} ${tag}`, onclick: () => ask.override(tag) }, T.override);
-  const node = h("div", { class: "setpoint" }, h("span", { class: "setpoint-name" }, T.quantity[name] ?? name), value, owner, found, clear, button);
+  const node = h("div", { class: "setpoint" }, h("span", {}, T.quantity[name] ?? name), value, h("span", { class: "by" }, owner, " · ", found), h("span", { class: "do" }, clear, button));
   return {
     node,
     update(setpoint) {
@@ -48,7 +48,7 @@ function card(cdu, site, units, ask) {
   const unit = (name) => units.get(`${cdu.name}.${name}`);
   const flag = h("span", { class: "flag" });
   const heat = h("b", { class: "big" });
-  const heatNote = h("span", { class: "muted" });
+  const soon = h("p", { class: "muted" });
   const margin = h("b", {});
   const marginNote = h("span", { class: "muted" });
   const values = READINGS.filter((name) => units.has(`${cdu.name}.${name}`)).map((name) => {
@@ -61,8 +61,8 @@ function card(cdu, site, units, ask) {
   const plot = heatChart(T.heatTrend, 104, 5);
   const node = h("article", { class: "panel card", id: cdu.name, tabindex: "-1", "aria-label": cdu.name },
     h("header", {}, h("h3", {}, cdu.name), flag),
-    h("div", { class: "heat" }, h("div", {}, heat, " ", heatNote), h("div", { class: "worst" }, h("span", { class: "muted" }, `${T.worst} `), margin, " ", marginNote)),
-    plot.node,
+    h("div", { class: "heat" }, h("div", {}, heat, " ", h("span", { class: "muted" }, T.rated(`${number(cdu.nameplate.rated_kw, 0)} kW`))), h("div", { class: "worst" }, h("span", { class: "muted" }, `${T.worst} `), margin, " ", marginNote)),
+    soon, plot.node,
     h("dl", { class: "values" }, values.map((each) => each.node)),
     h("div", { class: "setpoints" }, setpoints.map((each) => each.row.node)));
 
@@ -70,7 +70,7 @@ function card(cdu, site, units, ask) {
     node,
     update(shown, view) {
       say(heat, quantity(shown.heat.now_kw, "kW"));
-      say(heatNote, `${T.rated(quantity(cdu.nameplate.rated_kw, "kW"))}; ${T.heatSoon} ${number(shown.heat.mean_kw[1], 0)}, ${T.upTo(number(shown.heat.upper_kw[1], 0))}`);
+      say(soon, T.heatSoon(quantity(shown.heat.mean_kw[AHEAD.index], "kW"), quantity(shown.heat.upper_kw[AHEAD.index], "kW")));
       const left = shown.worst_margin_k ?? undefined;
       say(margin, left === undefined ? T.noMargin : quantity(left, "K"));
       set(margin, "class", `chip ${marginClass(left, site.limits.chip_margin_k)}`);

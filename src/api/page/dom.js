@@ -9,7 +9,7 @@ function fill(node, attributes, children) {
     if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
     else node.setAttribute(name, value === true ? "" : value);
   }
-  node.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  node.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== ""));
   return node;
 }
 
@@ -27,8 +27,10 @@ export function set(node, name, value) {
 }
 
 // A list whose rows are made once and kept by key.
+const rowsOf = new WeakMap();
 export function keyed(host, items, key, make, update) {
-  const rows = (host.rows ??= new Map());
+  if (!rowsOf.has(host)) rowsOf.set(host, new Map());
+  const rows = rowsOf.get(host);
   const seen = new Set();
   let place = host.firstChild;
   for (const item of items) {

@@ -5,12 +5,16 @@ import { DASH, byId, flaw, good, h, number, quantity, say, set, svg } from "/dom
 
 const GAP = 6;
 const RISER = 22; // room at the left for the pipes that join the rows
-const LINE = 15;
+const LINE = 16;
 const HEADERS = 20; // height of a pair of header pipes
 const PLANT_WIDTH = 138;
+const COMPACT_WIDTH = 66; // for units of which there are many
+const MANY = 6;
 const NARROW = 100; // a CDU column below this shows three numbers and stacks its racks
 
 const classes = ["ample", "ok", "low", "critical", "unknown"];
+
+const COMPACT_LINES = ["leaving_temperature", "fan_speed"];
 
 // How a chip margin stands to its limits.
 export function marginClass(margin, band) {
@@ -31,6 +35,7 @@ const PLANT_LINES = {
 export function build(site, units) {
   const host = byId("mimic");
   const legend = byId("hall-legend");
+  legend.append(h("span", {}, h("i", { class: "key cool", "aria-hidden": "true" }), T.supplyPipe), h("span", {}, h("i", { class: "key warm", "aria-hidden": "true" }), T.returnPipe));
   legend.append(h("span", {}, T.marginLegend), ...classes.map((name) => h("span", {}, h("i", { class: `swatch ${name}`, "aria-hidden": "true" }), T.marginClass[name])));
   let updates = [];
   let last = null;
@@ -60,18 +65,14 @@ export function build(site, units) {
       ...(loopIndex === 0 && site.weather ? [{ kind: "weather", item: { name: T.weather } }] : []),
     ];
     const room = width - RISER;
-    const across = Math.max(1, Math.min(plant.length, Math.floor((room + GAP) / (PLANT_WIDTH + GAP))));
-    const perRow = Math.ceil(plant.length / Math.ceil(plant.length / across));
-    const boxWidth = Math.min(230, (room - GAP * (perRow - 1)) / perRow);
-    for (let start = 0; start < plant.length; start += perRow) {
-      const row = plant.slice(start, start + perRow);
-      const lines = Math.max(...row.map((each) => PLANT_LINES[each.kind].length));
-      const height = 22 + lines * LINE;
-      row.forEach((each, column) => {
-        const x = RISER + column * (boxWidth + GAP);
-        drawing.append(plantBox(each, x, y, boxWidth, height));
-        if (each.kind !== "weather") stubs(pipes, x + boxWidth / 2, y + height, y + height + 6, 1);
-      });
+    for (const row of shelves(plant, room)) {
+      const height = 22 + Math.max(...row.map((each) => each.lines.length)) * LINE;
+      let x = RISER;
+      for (const each of row) {
+        drawing.append(plantBox(each, x, y, each.width, height));
+        if (each.kind !== "weather") stubs(pipes, x + each.width / 2, y + height, y + height + 6, 1);
+        x += each.width + GAP;
+      }
       y += height + 6;
       rows.push(y);
       y += HEADERS;
@@ -101,6 +102,27 @@ export function build(site, units) {
 
   const of = (kind, loop) => site[kind].map((item, index) => ({ kind, item, index })).filter((each) => each.item.loop === loop.name);
 
+  // Breaks the plant into rows and stretches each to the room.
+  function shelves(plant, room) {
+    const rows = [];
+    let used = Infinity;
+    for (const each of plant) {
+      each.compact = each.kind === "rejection" && site.rejection.length > MANY;
+      each.lines = each.compact ? COMPACT_LINES : PLANT_LINES[each.kind];
+      each.width = each.compact ? COMPACT_WIDTH : PLANT_WIDTH;
+      if (used + each.width > room) { rows.push([]); used = 0; }
+      rows.at(-1).push(each);
+      used += each.width + GAP;
+    }
+    const taken = (row) => row.reduce((sum, each) => sum + each.width, 0);
+    const widest = Math.max(...rows.map(taken));
+    for (const row of rows) {
+      const stretch = Math.min(1.7, (room - GAP * (row.length - 1)) / (rows.length > 1 ? Math.max(taken(row), 0.8 * widest) : taken(row)));
+      for (const each of row) each.width *= stretch;
+    }
+    return rows;
+  }
+
   const pipe = (style, x1, y1, x2, y2) => svg("line", { class: style, x1, y1, x2, y2 });
   function stubs(pipes, x, from, to, way) {
     // Return crosses over supply to reach its header.
@@ -110,19 +132,18 @@ export function build(site, units) {
   function pipesOf(pipes, rows) {
     for (const y of rows) pipes.append(pipe("return", 6, y + 5, width, y + 5), pipe("supply", 14, y + 13, width, y + 13));
     if (rows.length > 1) pipes.append(pipe("return", 6, rows[0] + 5, 6, rows.at(-1) + 5), pipe("supply", 14, rows[0] + 13, 14, rows.at(-1) + 13));
-    const first = rows[0];
-    pipes.append(svg("text", { class: "pipe-name", x: width - 4, y: first + 2, "text-anchor": "end" }, T.returnPipe), svg("text", { class: "pipe-name", x: width - 4, y: first + 24, "text-anchor": "end" }, T.supplyPipe));
   }
 
-  function plantBox({ kind, item, index }, x, y, w, height) {
+  function plantBox({ kind, item, index, compact, lines }, x, y, w, height) {
     const box = svg("g", { class: "box", transform: `translate(${x} ${y})` });
     const name = svg("text", { class: "name", x: 8, y: 16 }, item.name);
     const mark = svg("text", { class: "mark", x: w - 8, y: 16, "text-anchor": "end" });
     box.append(svg("rect", { class: "frame", width: w, height, rx: 5 }), name, mark);
-    const values = PLANT_LINES[kind].map((quantityName, line) => {
+    const values = lines.map((quantityName, line) => {
       const at = 32 + line * LINE;
       const value = svg("text", { class: "value", x: w - 8, y: at, "text-anchor": "end" });
-      box.append(svg("text", { class: "label", x: 8, y: at }, T.quantity[quantityName]), value);
+      if (!compact) box.append(svg("text", { class: "label", x: 8, y: at }, T.quantity[quantityName]));
+      box.append(value);
       return [quantityName, value];
     });
     updates.push((view) => {
@@ -131,7 +152,9 @@ export function build(site, units) {
       for (const [quantityName, node] of values) reading(node, shown, quantityName);
       const running = good(shown.readings.running);
       const local = good(shown.readings.local_control) === 1;
-      say(mark, local ? T.local : running === 1 ? T.running : running === 0 ? T.off : "");
+      const words = local ? T.local : running === 0 ? T.off : running === 1 ? T.running : "";
+      if (!compact) say(mark, words);
+      else if (local || running === 0) say(values.at(-1)[1], local ? T.localShort : T.off);
       set(mark, "class", `mark ${local ? "alarm" : ""}`);
       set(box, "class", `box ${running === 0 ? "idle" : ""} ${held(shown) ? "held" : ""}`);
     });
@@ -150,6 +173,7 @@ export function build(site, units) {
     const height = 22 + lines.length * LINE + 8;
     const link = svg("a", { href: `#${cdu.name}`, class: "box cdu", transform: `translate(${x} ${y})` });
     const mark = svg("text", { class: "mark", x: w - 6, y: 16, "text-anchor": "end" });
+    const flags = w < 56 ? T.tinyFlags : narrow ? T.shortFlags : T.flags;
     const short = narrow ? cdu.name.replace(/^cdu[-_]?/i, "") : cdu.name;
     link.append(svg("rect", { class: "frame", width: w, height, rx: 5 }), svg("text", { class: "name", x: narrow ? 5 : 8, y: 16 }, short), mark);
     const values = lines.map((name, line) => {
@@ -182,7 +206,7 @@ export function build(site, units) {
       set(soon, "x2", tick);
       const leak = good(shown.readings.leak) === 1;
       const local = good(shown.readings.local_control) === 1;
-      say(mark, leak ? (narrow ? "!" : T.leak) : held(shown) ? (narrow ? "✋" : T.overrideFlag) : local ? (narrow ? "⌂" : T.local) : "");
+      say(mark, leak ? flags.leak : held(shown) ? flags.held : local ? flags.local : "");
       set(mark, "class", `mark ${leak || local ? "alarm" : "hand"}`);
       set(link, "class", `box cdu ${leak ? "leaking" : ""} ${held(shown) ? "held" : ""}`);
       set(link, "aria-label", T.cduLabel(cdu.name, quantity(good(shown.readings.secondary_supply_temperature), "degC"), quantity(shown.heat.now_kw, "kW")));
@@ -190,7 +214,7 @@ export function build(site, units) {
 
     const across = Math.max(1, Math.min(cdu.racks.length, narrow ? 1 : Math.floor((w + 4) / 40)));
     const cellWidth = (w - 4 * (across - 1)) / across;
-    const cellHeight = narrow ? 22 : 40;
+    const cellHeight = narrow ? 22 : 54;
     cdu.racks.forEach((name, place) => {
       const cell = rackCell(name, cellWidth, cellHeight, narrow || cellWidth < 52);
       set(cell, "transform", `translate(${x + (place % across) * (cellWidth + 4)} ${y + height + 5 + Math.floor(place / across) * (cellHeight + 4)})`);
@@ -202,13 +226,14 @@ export function build(site, units) {
   function rackCell(name, w, height, small) {
     const index = site.racks.findIndex((rack) => rack.name === name);
     const rack = site.racks[index];
-    const tall = height > 30;
+    const tall = height > 30; // room for the name and the power
     const frame = svg("rect", { class: "rack unknown", width: w, height, rx: 3 });
-    const margin = svg("text", { class: "margin", x: w / 2, y: tall ? 17 : 14, "text-anchor": "middle" });
+    const margin = svg("text", { class: "margin", x: w / 2, y: tall ? 30 : 14, "text-anchor": "middle" });
     const bar = svg("rect", { class: "load", x: 3, y: height - 5, height: 2.5, width: 0 });
-    const power = tall ? svg("text", { class: "power", x: w / 2, y: 31, "text-anchor": "middle" }) : null;
+    const power = tall ? svg("text", { class: "power", x: w / 2, y: 44, "text-anchor": "middle" }) : null;
+    const label = tall ? svg("text", { class: "power", x: w / 2, y: 14, "text-anchor": "middle" }, name) : null;
     const title = svg("title", {});
-    const cell = svg("g", { class: "cell", role: "img" }, title, frame, margin, bar, power);
+    const cell = svg("g", { class: "cell", role: "img" }, title, frame, label, margin, bar, power);
     updates.push((view) => {
       const shown = view.racks[index];
       if (!shown) return;

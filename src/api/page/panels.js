@@ -54,7 +54,7 @@ function zoneChip(name, site, ask) {
 // Energy, water, heat, carbon and cost: now, today, in all.
 export function books(site) {
   const currency = site.currency;
-  const money = (value) => (Number.isFinite(value) ? `${number(value, 2)} ${currency}` : DASH);
+  const money = (value) => (Number.isFinite(value) ? `${number(value)} ${currency}` : DASH);
   const used = (totals) => totals.evaporation_l + totals.drift_l + totals.blowdown_l;
   const rows = [
     [T.itEnergy, (books) => quantity(books.it_kw, "kW"), (t) => energy(t.it_kwh)],
@@ -66,7 +66,7 @@ export function books(site) {
     [T.reused, (books) => quantity(books.reused_kw, "kW"), (t) => energy(t.reused_kwh), "strong"],
     [T.carbon, (books) => `${number(books.co2e_kg_per_h)} kg/h`, (t) => mass(t.co2e_kg), "strong"],
     [T.coolingCost, () => "", (t) => money(t.cooling_cost), "strong"],
-    [T.cost, (books) => `${number(books.cost_per_h, 2)} ${currency}/h`, (t) => money(t.cost)],
+    [T.cost, (books) => `${number(books.cost_per_h)} ${currency}/h`, (t) => money(t.cost)],
   ];
   const indicators = [
     [T.pue, "pue", 3], [T.wue, "wue_l_per_kwh", 2], [T.erf, "erf", 3], [T.cue, "cue_kg_per_kwh", 3], [T.ref, "ref", 2],
@@ -116,15 +116,25 @@ function textRow(count) {
 const SEVERITY_MARK = { info: "·", warning: "▲", alarm: "◆" };
 
 export function events() {
-  const list = table([T.time, T.state, T.subject, T.text]);
+  const list = h("ol", { class: "scroll log", tabindex: "0" });
   const empty = h("p", { class: "muted" }, T.noEvents);
-  byId("events").append(empty, list.node);
+  byId("events").append(empty, list);
+  // An event that is said again moves up with its count; it stays the same row.
+  const key = (event) => [event.severity, event.code, event.subject, event.text].join("|");
   return (view) => {
     empty.hidden = view.events.length > 0;
-    list.node.hidden = !view.events.length;
-    keyed(list.body, view.events, (event) => `${event.code}|${event.subject}|${event.text}|${event.wall_ms - (event.times > 1 ? event.wall_ms : 0)}`, () => textRow(4), (row, event) =>
-      row.update([when(event.wall_ms, "second"), `${SEVERITY_MARK[event.severity]} ${T.severity[event.severity]}`, event.subject, event.text + (event.times > 1 ? ` ${T.times(event.times)}` : "")], event.severity));
+    keyed(list, view.events, key, eventRow, (row, event) => {
+      say(row.time, when(event.wall_ms, "second"));
+      say(row.times, event.times > 1 ? T.times(event.times) : "");
+    });
   };
+}
+
+function eventRow({ severity, subject, text }) {
+  const time = h("time", {});
+  const times = h("span", { class: "muted" });
+  const node = h("li", { class: severity }, time, h("b", { class: "severity" }, `${SEVERITY_MARK[severity]} ${T.severity[severity]}`), h("span", { class: "muted" }, subject), times, h("p", {}, text));
+  return { node, time, times };
 }
 
 export function jobs() {
@@ -142,13 +152,13 @@ export function jobs() {
 
 export function devices() {
   const summary = h("p", { class: "muted" });
-  const list = table([T.device, T.link, T.lastAnswer, T.errors, T.lastError]);
+  const list = table([T.device, T.link, T.lastAnswer, T.errors]);
   byId("devices").append(summary, list.node);
   return ({ devices, store }) => {
     const up = devices.filter((device) => device.connected).length;
     say(summary, `${T.devicesSummary(up, devices.length)} · ${T.store(store.state, store.segments, bytes(store.bytes))}`);
     const order = [...devices].sort((a, b) => a.connected - b.connected);
-    keyed(list.body, order, (device) => device.id, () => textRow(5), (row, device) =>
-      row.update([device.id, device.connected ? `✓ ${T.connected}` : `✖ ${T.disconnected}`, device.age_s === null ? T.never : duration(device.age_s), String(device.errors), device.last_error], device.connected ? null : "alarm"));
+    keyed(list.body, order, (device) => device.id, () => textRow(4), (row, device) =>
+      row.update([device.id, device.connected ? `✓ ${T.connected}` : `✖ ${T.disconnected(device.last_error)}`, device.age_s === null ? T.never : duration(device.age_s), String(device.errors)], device.connected ? null : "alarm"));
   };
 }

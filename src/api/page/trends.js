@@ -43,7 +43,7 @@ async function fetchInto(tags) {
 function add(tag, ms, value) {
   if (!Number.isFinite(value)) return;
   const points = past(tag);
-  if (points.length && points.at(-1)[0] >= ms) points.length = 0; // the clock was set back
+  while (points.length && points.at(-1)[0] >= ms) points.pop(); // known already, or the clock was set back
   points.push([ms, value]);
   while (points.length && points[0][0] < ms - HOUR - AHEAD.ms) points.shift();
   series.set(tag, points);

@@ -78,8 +78,17 @@ impl Connection {
     /// Serves the devices until told to stop; then gives waiting setpoints one more chance.
     pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) {
         loop {
-            let due = self.units.iter().map(|unit| unit.due).min().unwrap_or_else(Instant::now);
-            let due = if self.session.is_some() { due } else { due.max(self.not_before) };
+            let due = self
+                .units
+                .iter()
+                .map(|unit| unit.due)
+                .min()
+                .unwrap_or_else(Instant::now);
+            let due = if self.session.is_some() {
+                due
+            } else {
+                due.max(self.not_before)
+            };
             tokio::select! {
                 biased;
                 _ = stop.wait_for(|stop| *stop) => break,
@@ -87,8 +96,8 @@ impl Connection {
                 () = sleep_until(due) => {}
             }
             // Devices that answer go first: what waits for a dead one comes after them.
-            let (well, failing): (Vec<_>, Vec<_>) =
-                (0..self.units.len()).partition(|index| self.units.get(*index).is_some_and(|unit| !unit.backoff.is_failing()));
+            let (well, failing): (Vec<_>, Vec<_>) = (0..self.units.len())
+                .partition(|index| self.units.get(*index).is_some_and(|unit| !unit.backoff.is_failing()));
             for index in well.into_iter().chain(failing) {
                 self.serve(index, false).await;
             }
@@ -114,7 +123,9 @@ impl Connection {
         if self.session.is_none() && !self.connect().await {
             return;
         }
-        let (Some(session), Some(unit)) = (&mut self.session, self.units.get_mut(index)) else { return };
+        let (Some(session), Some(unit)) = (&mut self.session, self.units.get_mut(index)) else {
+            return;
+        };
         let served = if due {
             unit.poll(session, &self.context).await
         } else {
@@ -131,11 +142,13 @@ impl Connection {
             }
             Err(Trouble::Device(error)) => {
                 unit.due = now + unit.backoff.failed();
-                unit.link.note(|status| (status.connected, status.last_error) = (false, Some(error)));
+                unit.link
+                    .note(|status| (status.connected, status.last_error) = (false, Some(error)));
             }
             Err(Trouble::Connection(error)) => {
                 unit.due = now + unit.backoff.failed();
-                unit.link.note(|status| (status.connected, status.last_error) = (false, Some(error)));
+                unit.link
+                    .note(|status| (status.connected, status.last_error) = (false, Some(error)));
                 self.session = None;
             }
         }
@@ -179,7 +192,9 @@ impl Connection {
 pub(super) fn addresses(site: &crate::site::Site) -> Vec<(String, Vec<DeviceId>)> {
     let mut found: Vec<(String, Vec<DeviceId>)> = Vec::new();
     for (index, device) in site.devices.iter().enumerate() {
-        let (Mapping::Modbus(_), Some(address)) = (&device.profile.mapping, &device.binding.address) else { continue };
+        let (Mapping::Modbus(_), Some(address)) = (&device.profile.mapping, &device.binding.address) else {
+            continue;
+        };
         match found.iter_mut().find(|(known, _)| known == address) {
             Some((_, devices)) => devices.push(DeviceId(index)),
             None => found.push((address.clone(), vec![DeviceId(index)])),

@@ -56,8 +56,14 @@ impl Session {
             Ok(Err(error)) => return Err(format!("{address}: {error}")),
             Err(_) => return Err(format!("{address}: no connection within {} ms", patience.as_millis())),
         };
-        stream.set_nodelay(true).map_err(|error| format!("{address}: {error}"))?;
-        Ok(Self { context: tcp::attach(stream), deadline, ready: Instant::now() + delay })
+        stream
+            .set_nodelay(true)
+            .map_err(|error| format!("{address}: {error}"))?;
+        Ok(Self {
+            context: tcp::attach(stream),
+            deadline,
+            ready: Instant::now() + delay,
+        })
     }
 
     /// Reads registers or bits; `pause` follows before the next request.
@@ -71,10 +77,22 @@ impl Session {
         let context = &mut self.context;
         let request = async {
             match table {
-                Table::Coil => context.read_coils(start, count).await.map(|answer| answer.map(Answer::Bits)),
-                Table::Discrete => context.read_discrete_inputs(start, count).await.map(|answer| answer.map(Answer::Bits)),
-                Table::Input => context.read_input_registers(start, count).await.map(|answer| answer.map(Answer::Registers)),
-                Table::Holding => context.read_holding_registers(start, count).await.map(|answer| answer.map(Answer::Registers)),
+                Table::Coil => context
+                    .read_coils(start, count)
+                    .await
+                    .map(|answer| answer.map(Answer::Bits)),
+                Table::Discrete => context
+                    .read_discrete_inputs(start, count)
+                    .await
+                    .map(|answer| answer.map(Answer::Bits)),
+                Table::Input => context
+                    .read_input_registers(start, count)
+                    .await
+                    .map(|answer| answer.map(Answer::Registers)),
+                Table::Holding => context
+                    .read_holding_registers(start, count)
+                    .await
+                    .map(|answer| answer.map(Answer::Registers)),
             }
         };
         let answered = timeout(self.deadline, request).await;
@@ -125,7 +143,10 @@ impl Session {
             Ok(Ok(Ok(answer))) => Ok(answer),
             Ok(Ok(Err(exception))) => Err(Failure::Refused(exception)),
             Ok(Err(error)) => Err(Failure::Broken(error.to_string())),
-            Err(_) => Err(Failure::Broken(format!("no answer within {} ms", self.deadline.as_millis()))),
+            Err(_) => Err(Failure::Broken(format!(
+                "no answer within {} ms",
+                self.deadline.as_millis()
+            ))),
         }
     }
 }

@@ -73,7 +73,10 @@ impl Unit {
 
     /// Reads every block once; setpoints that arrive meanwhile go first.
     pub(super) async fn poll(&mut self, session: &mut Session, context: &Context) -> Result<(), Trouble> {
-        if self.refused_ms.is_some_and(|at| context.now().seconds_since(at) >= ASK_AGAIN_S) {
+        if self
+            .refused_ms
+            .is_some_and(|at| context.now().seconds_since(at) >= ASK_AGAIN_S)
+        {
             self.reads = blocks(&self.profile);
             self.refused_ms = None;
             self.link.note(|status| status.refused.clear());
@@ -107,7 +110,10 @@ impl Unit {
     ) -> Result<(), Trouble> {
         // The age of a reading counts from the request: the device may have sampled it at any time since.
         let asked = context.now();
-        match session.read(self.slave, (block.table, block.start, block.count), self.pause).await {
+        match session
+            .read(self.slave, (block.table, block.start, block.count), self.pause)
+            .await
+        {
             Ok(answer) => {
                 self.take(context, &block, &answer, asked.mono_ms);
                 good.push(block);
@@ -129,8 +135,15 @@ impl Unit {
                     status.read_errors += 1;
                     status.last_error = Some(error.clone());
                 });
-                let behind_gateway = [ExceptionCode::GatewayPathUnavailable, ExceptionCode::GatewayTargetDevice];
-                if behind_gateway.contains(&exception) { Err(Trouble::Device(error)) } else { Ok(()) }
+                let behind_gateway = [
+                    ExceptionCode::GatewayPathUnavailable,
+                    ExceptionCode::GatewayTargetDevice,
+                ];
+                if behind_gateway.contains(&exception) {
+                    Err(Trouble::Device(error))
+                } else {
+                    Ok(())
+                }
             }
             Err(Failure::Broken(error)) => {
                 good.push(block);
@@ -143,7 +156,9 @@ impl Unit {
     fn take(&mut self, context: &Context, block: &Block, answer: &Answer, sampled_ms: u64) {
         let mut values = Vec::with_capacity(block.points.len());
         for &index in &block.points {
-            let Some((point, register)) = registered(&self.profile, index) else { continue };
+            let Some((point, register)) = registered(&self.profile, index) else {
+                continue;
+            };
             let value = answer.decode(point, register.address - block.start);
             // Somebody else moved a setpoint, or the device returned to its own: the next wish is written again.
             if let (Ok(value), Some((kept, _))) = (value, self.kept.get(&index))
@@ -162,7 +177,10 @@ impl Unit {
 
     fn refuse(&mut self, context: &Context, block: &Block, exception: ExceptionCode) {
         self.refused_ms = Some(context.now().mono_ms);
-        let points = block.points.iter().filter_map(|index| context.point(self.link.device, *index));
+        let points = block
+            .points
+            .iter()
+            .filter_map(|index| context.point(self.link.device, *index));
         let tags: Vec<String> = points.map(|point| context.site.spec(point).tag.clone()).collect();
         self.link.note(|status| {
             status.read_errors += 1;
@@ -188,15 +206,25 @@ impl Unit {
     }
 
     fn is_due(&self, context: &Context, index: usize, value: f64) -> bool {
-        let Some((kept, at_ms)) = self.kept.get(&index) else { return true };
+        let Some((kept, at_ms)) = self.kept.get(&index) else {
+            return true;
+        };
         let changed = value.to_bits() != kept.to_bits();
         changed || Some(index) == self.heartbeat || context.now().seconds_since(*at_ms) >= REFRESH_S
     }
 
     /// Writes one value and reads it back. The error is a broken connection; all else is counted.
-    async fn write(&mut self, session: &mut Session, context: &Context, index: usize, value: f64) -> Result<(), String> {
+    async fn write(
+        &mut self,
+        session: &mut Session,
+        context: &Context,
+        index: usize,
+        value: f64,
+    ) -> Result<(), String> {
         let profile = Arc::clone(&self.profile);
-        let Some((point, register)) = registered(&profile, index) else { return Ok(()) };
+        let Some((point, register)) = registered(&profile, index) else {
+            return Ok(());
+        };
         self.kept.remove(&index);
         let refused = |error: String| {
             self.link.note(|status| {
@@ -240,7 +268,10 @@ impl Unit {
             let read = found.map_or_else(|error| error.to_string(), |found| found.to_string());
             self.link.note(|status| {
                 status.mismatches += 1;
-                status.last_error = Some(format!("{} was written as {value} and reads back as {read}", point.name));
+                status.last_error = Some(format!(
+                    "{} was written as {value} and reads back as {read}",
+                    point.name
+                ));
             });
         }
         Ok(())
@@ -271,7 +302,10 @@ fn registered(profile: &Profile, index: usize) -> Option<(&wire::Point, &Registe
 
 /// The two halves of a block, by its points; `None` for a single point.
 fn halves(profile: &Profile, block: &Block) -> Option<[Block; 2]> {
-    let (first, second) = block.points.split_at_checked(block.points.len() / 2).filter(|(first, _)| !first.is_empty())?;
+    let (first, second) = block
+        .points
+        .split_at_checked(block.points.len() / 2)
+        .filter(|(first, _)| !first.is_empty())?;
     Some([span(profile, block, first)?, span(profile, block, second)?])
 }
 
@@ -279,7 +313,13 @@ fn halves(profile: &Profile, block: &Block) -> Option<[Block; 2]> {
 fn span(profile: &Profile, block: &Block, points: &[usize]) -> Option<Block> {
     let registers = || points.iter().filter_map(|index| Some(registered(profile, *index)?.1));
     let start = registers().map(|register| register.address).min()?;
-    let end = registers().map(|register| register.address.saturating_add(register.raw.registers())).max()?;
-    Some(Block { table: block.table, start, count: end - start, points: points.to_vec() })
+    let end = registers()
+        .map(|register| register.address.saturating_add(register.raw.registers()))
+        .max()?;
+    Some(Block {
+        table: block.table,
+        start,
+        count: end - start,
+        points: points.to_vec(),
+    })
 }
-

@@ -1,0 +1,142 @@
+//! `isotherm trial`: strategies against a simulated plant in virtual time.
+
+use super::{Failure, load_site};
+use crate::site::StrategyKind;
+use crate::trial::{self, Load, Options, Trial, WeatherSource};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+/// Arguments of `isotherm trial`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Site file (TOML), or the name of an embedded site: `demo`, `frontier`.
+    #[arg(long, default_value = "demo")]
+    site: PathBuf,
+    /// Weather: a CSV of hourly rows (month, day, hour, dry_bulb_c, rh_pct, pressure_pa, ...) or an EPW file; without
+    /// it the built-in generator.
+    #[arg(long)]
+    weather: Option<PathBuf>,
+    /// Jobs from a trace (CSV).
+    #[arg(long, conflicts_with_all = ["heat", "synthetic"])]
+    jobs: Option<PathBuf>,
+    /// Measured heat per CDU (CSV: time_s, one column a CDU in W); no queue is known.
+    #[arg(long, conflicts_with = "synthetic")]
+    heat: Option<PathBuf>,
+    /// Jobs of the built-in generator, with this seed.
+    #[arg(long)]
+    synthetic: Option<u64>,
+    /// Length in days.
+    #[arg(long, default_value_t = 1.0)]
+    days: f64,
+    /// First day of the year, MM-DD.
+    #[arg(long, default_value = "07-01")]
+    start: String,
+    /// Seed of the plant: as-built deviations and sensor noise.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Strategies, separated by commas.
+    #[arg(long, value_delimiter = ',', default_value = "fixed,trim_respond,predictive", value_parser = super::strategy)]
+    strategies: Vec<StrategyKind>,
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    let site = load_site(&args.site)?;
+    let options = Options {
+        weather: args.weather.clone().map_or(WeatherSource::BuiltIn, WeatherSource::File),
+        load: match (&args.jobs, &args.heat) {
+            (Some(file), _) => Load::Jobs(file.clone()),
+            (None, Some(file)) => Load::Heat(file.clone()),
+            (None, None) => Load::Synthetic(args.synthetic.unwrap_or(args.seed)),
+        },
+        days: args.days,
+        start: args.start.clone(),
+        seed: args.seed,
+        strategies: args.strategies.clone(),
+        model: None,
+    };
+    let bar = progress(&options);
+    let result = trial::run(&site, &options, |run, share| {
+        bar.set_message(run.name());
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of 1000")]
+        bar.set_position((share * 1000.0) as u64);
+    });
+    bar.finish_and_clear();
+    let result = result.map_err(|error| Failure::of("run the trial", &error))?;
+    if args.json {
+        let text = serde_json::to_string_pretty(&result).map_err(|error| Failure::of("write JSON", &error))?;
+        println!("{text}");
+    } else {
+        print(&result, &site.currency);
+    }
+    Ok(())
+}
+
+/// A bar where a person watches, nothing where not.
+fn progress(options: &Options) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{msg:13} {wide_bar} {percent:>3} % {eta:>4}");
+    ProgressBar::new(1000 * options.strategies.len() as u64).with_style(style.unwrap_or(ProgressStyle::default_bar()))
+}
+
+fn print(trial: &Trial, currency: &str) {
+    println!(
+        "{}: {} days from {}, weather {}, load {}, plant seed {}",
+        trial.site, trial.days, trial.start, trial.weather, trial.load, trial.seed
+    );
+    let rows: [(&str, fn(&trial::Run) -> String); 17] = [
+        ("IT kWh", |r| format!("{:.0}", r.it_kwh)),
+        ("cooling kWh", |r| format!("{:.1}", r.cooling_kwh)),
+        ("PUE", |r| format!("{:.4}", r.pue)),
+        ("WUE L/kWh", |r| format!("{:.3}", r.wue_l_per_kwh)),
+        ("ERF", |r| format!("{:.3}", r.erf)),
+        ("CUE kg/kWh", |r| format!("{:.4}", r.cue_kg_per_kwh)),
+        ("water L", |r| format!("{:.0}", r.water_l)),
+        ("reused kWh", |r| format!("{:.0}", r.reused_kwh)),
+        ("CO2e kg", |r| format!("{:.0}", r.co2e_kg)),
+        ("beyond limits K min", |r| format!("{:.2}", r.limit_k_min)),
+        ("worst chip margin K", |r| format!("{:.2}", r.worst_margin_k)),
+        ("actuator travel", |r| format!("{:.0}", r.travel)),
+        ("books' error", |r| percent(Some(r.books_error))),
+        ("saves vs fixed", |r| percent(r.saving_vs_fixed)),
+        ("saves vs trim_respond", |r| percent(r.saving_vs_trim_respond)),
+        ("cost saved vs fixed", |r| percent(r.cost_saving_vs_fixed)),
+        ("cost saved vs trim_r.", |r| percent(r.cost_saving_vs_trim_respond)),
+    ];
+    let line = |name: &str, value: &dyn Fn(&trial::Run) -> String| {
+        let cells: Vec<String> = trial.runs.iter().map(|run| format!("{:>16}", value(run))).collect();
+        println!("{name:<24}{}", cells.join(""));
+    };
+    line("", &|run| run.strategy.to_owned());
+    for (name, value) in &rows {
+        line(name, value);
+    }
+    line(&format!("cooling cost {currency}"), &|run| format!("{:.2}", run.cost));
+    if let Some(first) = trial.runs.first() {
+        for equipment in first.cooling_kwh_by_equipment.keys() {
+            line(&format!("  {equipment} kWh"), &|run| {
+                run.cooling_kwh_by_equipment
+                    .get(equipment)
+                    .map_or("-".to_owned(), |kwh| format!("{kwh:.1}"))
+            });
+        }
+        for limit in first.limit_k_min_by_limit.keys() {
+            line(&format!("  {limit}"), &|run| {
+                run.limit_k_min_by_limit
+                    .get(limit)
+                    .map_or("-".to_owned(), |sum| format!("{sum:.2}"))
+            });
+        }
+    }
+    line("x real time", &|run| format!("{:.0}", run.speedup));
+    line("fingerprint", &|run| run.fingerprint.clone());
+}
+
+fn percent(share: Option<f64>) -> String {
+    share.map_or("-".to_owned(), |share| format!("{:.2} %", share * 100.0))
+}

@@ -1,0 +1,164 @@
+//! The tick: take a snapshot, step, hand out the commands, keep the record, show the view.
+
+use super::clock::Clock;
+use super::keeper::{Checkpoint, Entry, Keeper};
+use super::show::show;
+use crate::api::Board;
+use crate::cycle::{self, Core, Inputs, Mind};
+use crate::field::Field;
+use crate::safety::{self, Commands};
+use crate::site::StrategyKind;
+use crate::snapshot::{Now, Request};
+use crate::workload::Feed;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, watch};
+
+/// Plant time between two checkpoints of the memory, s.
+const CHECKPOINT_S: f64 = 60.0;
+
+/// Cycles on trim and respond after a plan that took longer than half the period.
+const IMPOSED_CYCLES: u32 = 20;
+
+/// How the last cycles went, for the page and the metrics.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Pace {
+    /// Real time of the last step.
+    pub step: Duration,
+    /// Cycles that started more than half a period late.
+    pub late: u64,
+    /// Steps that took longer than half a period.
+    pub overruns: u64,
+}
+
+/// What the loop owns.
+pub(super) struct ControlLoop {
+    pub core: Core,
+    pub mind: Mind,
+    pub clock: Clock,
+    pub field: Field,
+    pub feed: Feed,
+    pub keeper: Keeper,
+    pub board: Board,
+    pub requests: mpsc::Receiver<Request>,
+    pub stop: watch::Receiver<bool>,
+}
+
+impl ControlLoop {
+    /// Runs until told to stop, or until a step panics; then gives every point back, whatever happened.
+    pub(super) async fn run(mut self) -> Ended {
+        let period = self.clock.real(self.core.site.control.cycle_s);
+        let mut ticks = tokio::time::interval(period);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        let mut pace = Pace::default();
+        let mut imposed_left = 0_u32;
+        let mut checkpointed_ms = None;
+        let mut due = Instant::now();
+
+        let ended = loop {
+            tokio::select! {
+                biased;
+                _ = self.stop.wait_for(|stop| *stop) => break Ended::Asked,
+                _ = ticks.tick() => {}
+            }
+            let began = Instant::now();
+            if began.saturating_duration_since(due) > period / 2 {
+                pace.late += 1;
+            }
+            due = began + period;
+
+            let now = self.clock.now();
+            if checkpointed_ms.is_none_or(|at| now.seconds_since(at) >= CHECKPOINT_S) {
+                self.keeper.keep(Entry::Checkpoint(Box::new(Checkpoint {
+                    now,
+                    mind: self.mind.clone(),
+                })));
+                checkpointed_ms = Some(now.mono_ms);
+            }
+            let inputs = self.inputs(now, imposed_left > 0);
+            imposed_left = imposed_left.saturating_sub(1);
+
+            let (core, mind) = (&self.core, &mut self.mind);
+            let Ok(outcome) = catch_unwind(AssertUnwindSafe(|| cycle::step(core, mind, inputs, now))) else {
+                break Ended::Panicked;
+            };
+            pace.step = began.elapsed();
+            if pace.step > period / 2 {
+                pace.overruns += 1;
+                imposed_left = IMPOSED_CYCLES;
+                tracing::warn!(
+                    step_ms = pace.step.as_millis(),
+                    "the step took over half the period: trim and respond takes over for {IMPOSED_CYCLES} cycles"
+                );
+            }
+
+            self.field.apply(&outcome.commands);
+            for event in &outcome.record.events {
+                log(event);
+            }
+            show(&mut self.board, &outcome.record, &pace, &self.field, &self.keeper);
+            self.keeper.keep(Entry::Cycle(Box::new(outcome.record)));
+            notify(&[sd_notify::NotifyState::Watchdog]);
+            if self.mind.cycle == 1 {
+                notify(&[sd_notify::NotifyState::Ready]);
+            }
+        };
+        self.release(&ended).await;
+        ended
+    }
+
+    fn inputs(&mut self, now: Now, imposed: bool) -> Inputs {
+        let mut requests = Vec::new();
+        while let Ok(request) = self.requests.try_recv() {
+            requests.push(request);
+        }
+        Inputs {
+            snapshot: self.field.take_snapshot(now),
+            queue: self.feed.queue(),
+            requests,
+            imposed: (imposed && self.mind.strategy == StrategyKind::Predictive).then_some(StrategyKind::TrimRespond),
+        }
+    }
+
+    /// Shutdown and panic take the same path to the plant as found.
+    async fn release(mut self, ended: &Ended) {
+        notify(&[sd_notify::NotifyState::Stopping]);
+        let now = self.clock.now();
+        let commands: Commands = safety::release(&self.core.site, &mut self.mind.safety, now);
+        tracing::info!(
+            points = commands.len(),
+            ?ended,
+            "every point is given back to the plant as found"
+        );
+        self.field.apply(&commands);
+        self.field.shutdown().await;
+        self.keeper
+            .keep(Entry::Checkpoint(Box::new(Checkpoint { now, mind: self.mind })));
+        self.keeper.finish();
+    }
+}
+
+/// Why the loop ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// Somebody asked.
+    Asked,
+    /// A step panicked: a bug. The points were released.
+    Panicked,
+}
+
+fn notify(states: &[sd_notify::NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::debug!(%error, "systemd was not told");
+    }
+}
+
+fn log(event: &crate::snapshot::Event) {
+    use crate::snapshot::Severity;
+    let (code, subject, text) = (&event.code, &event.subject, &event.text);
+    match event.severity {
+        Severity::Info => tracing::info!(code, subject, "{text}"),
+        Severity::Warning => tracing::warn!(code, subject, "{text}"),
+        Severity::Alarm => tracing::error!(code, subject, "{text}"),
+    }
+}

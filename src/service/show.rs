@@ -1,0 +1,74 @@
+//! Shows each cycle on the board that the page, REST and the metrics read.
+
+use super::control_loop::Pace;
+use super::keeper::Keeper;
+use crate::api::{Board, DeviceView, Edges, History, Sample, StoreView};
+use crate::cycle::CycleRecord;
+use crate::field::{Field, LinkStatus};
+use crate::site::PointId;
+use crate::snapshot::Now;
+use crate::store::Store;
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+
+/// What the store answers, for the trends.
+pub(super) struct Past(pub(super) Arc<Mutex<Store>>);
+
+impl History for Past {
+    fn series(&self, point: PointId, from_ms: i64, to_ms: i64, max_points: usize) -> Result<Vec<Sample>, String> {
+        let store = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(store
+            .series(point, from_ms, to_ms, max_points)
+            .into_iter()
+            .map(|bucket| (bucket.ms, bucket.mean))
+            .collect())
+    }
+}
+
+/// Hangs a cycle out.
+pub(super) fn show(board: &mut Board, record: &CycleRecord, pace: &Pace, field: &Field, keeper: &Keeper) {
+    let devices = field
+        .status()
+        .into_iter()
+        .map(|link| device(link, record.now))
+        .collect();
+    let edges = Edges {
+        step_ms: pace.step.as_secs_f64() * 1000.0,
+        late: pace.late,
+        overruns: pace.overruns,
+        devices,
+        store: store(keeper),
+    };
+    board.show(record, edges);
+}
+
+fn device(link: LinkStatus, now: Now) -> DeviceView {
+    DeviceView {
+        id: link.id,
+        connected: link.connected,
+        age_s: link.last_ok_mono_ms.map(|at| now.seconds_since(at)),
+        errors: link.read_errors + link.write_errors + link.mismatches + link.lost_messages,
+        last_error: link.last_error,
+    }
+}
+
+/// What is known of the store without waiting for it: the keeper may be writing.
+fn store(keeper: &Keeper) -> StoreView {
+    let shared = keeper.store();
+    let store = match shared.try_lock() {
+        Ok(store) => store,
+        Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+        Err(TryLockError::WouldBlock) => return keeper.last_view(),
+    };
+    let state = match store.outage() {
+        Some(outage) => format!("disk refuses: {} ({} entries lost)", outage.reason, outage.lost),
+        None if keeper.lost() > 0 => format!("ok; {} entries found the queue full", keeper.lost()),
+        None => "ok".to_owned(),
+    };
+    let view = StoreView {
+        state,
+        segments: store.segments(),
+        bytes: store.bytes(),
+    };
+    keeper.remember(view.clone());
+    view
+}

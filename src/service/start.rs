@@ -1,0 +1,257 @@
+//! Start and stop of a controller.
+
+use super::clock::{Clock, Origin};
+use super::control_loop::{ControlLoop, Ended};
+use super::keeper::{Checkpoint, Keeper};
+use super::show::Past;
+use crate::api::{self, Mode};
+use crate::cycle::{Core, Mind};
+use crate::field::Field;
+use crate::forecast::JobModel;
+use crate::site::Site;
+use crate::store::{Disk, RealDisk, Store};
+use crate::workload::Feed;
+use jiff::tz::TimeZone;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+/// Requests that may wait for the next cycle.
+const REQUESTS: usize = 64;
+
+/// How long open answers of the page may take at the end.
+const PAGE_CLOSES: Duration = Duration::from_secs(2);
+
+/// What the caller may set beyond the site.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// A real or a simulated plant.
+    pub mode: Mode,
+    /// How much faster than real time the plant's time runs; 1 on a real plant.
+    pub speed: f64,
+    /// Where accelerated time starts; without it at the start of the controller.
+    pub origin: Option<Origin>,
+    /// What the record is written through.
+    pub disk: Arc<dyn Disk>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            mode: Mode::Plant,
+            speed: 1.0,
+            origin: None, disk: Arc::new(RealDisk)
+        }
+    }
+}
+
+/// Why a controller did not start, or did not stop in order.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// The time zone is unknown.
+    #[error("time zone `{0}` is not in the IANA database: write one such as `Europe/Berlin`")]
+    TimeZone(String),
+    /// The record could not be opened.
+    #[error("the record in `{dir}` could not be opened")]
+    Store {
+        /// Directory.
+        dir: String,
+        /// Cause.
+        source: crate::store::StoreError,
+    },
+    /// The model could not be read.
+    #[error("the model `{file}` could not be read")]
+    ModelFile {
+        /// File.
+        file: String,
+        /// Cause.
+        source: std::io::Error,
+    },
+    /// The model is damaged or foreign.
+    #[error("the model `{file}` cannot be used")]
+    Model {
+        /// File.
+        file: String,
+        /// Cause.
+        source: crate::forecast::ModelError,
+    },
+    /// The address of the page could not be bound.
+    #[error("`{address}` could not be listened on (api.listen)")]
+    Listen {
+        /// Address.
+        address: String,
+        /// Cause.
+        source: std::io::Error,
+    },
+    /// A thread could not be started.
+    #[error("a thread could not be started")]
+    Thread(#[source] std::io::Error),
+    /// A step panicked; every point was released.
+    #[error("a control step panicked (a bug): every point was given back to the plant as found")]
+    Panicked,
+    /// A task died.
+    #[error("a task of the service died")]
+    Task(#[source] tokio::task::JoinError),
+}
+
+/// A running controller.
+#[derive(Debug)]
+pub struct Service {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    control: JoinHandle<Ended>,
+    page: JoinHandle<std::io::Result<()>>,
+}
+
+impl Service {
+    /// Where the page and REST listen.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Gives every point back, closes the record and stops.
+    pub async fn stop(self) -> Result<(), ServiceError> {
+        // No receiver means that the tasks have ended already.
+        self.stop.send_replace(true);
+        let ended = self.control.await.map_err(ServiceError::Task)?;
+        // Slow readers get a moment to take the last answers.
+        if tokio::time::timeout(PAGE_CLOSES, self.page).await.is_err() {
+            tracing::debug!("a reader of the page did not go in time");
+        }
+        match ended {
+            Ended::Asked => Ok(()),
+            Ended::Panicked => Err(ServiceError::Panicked),
+        }
+    }
+}
+
+/// The runtime for [`start`].
+pub fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+}
+
+/// The model that a site asks for.
+pub fn load_model(site: &Site) -> Result<JobModel, ServiceError> {
+    let file = &site.forecast.model;
+    if file.is_empty() {
+        return Ok(JobModel::embedded());
+    }
+    let bytes = std::fs::read(file).map_err(|source| ServiceError::ModelFile {
+        file: file.clone(),
+        source,
+    })?;
+    JobModel::from_bytes(&bytes).map_err(|source| ServiceError::Model {
+        file: file.clone(),
+        source,
+    })
+}
+
+/// Starts the links, the loop and the page.
+pub async fn start(site: Site, options: Options) -> Result<Service, ServiceError> {
+    let zone = TimeZone::get(&site.time_zone).map_err(|_| ServiceError::TimeZone(site.time_zone.clone()))?;
+    let model = load_model(&site)?;
+    let dir = site.store.dir.clone();
+    let store = Store::open_on(&site.store, Arc::clone(&options.disk)).map_err(|source| ServiceError::Store { dir, source })?;
+    let (mind, mono_base_ms) = remembered(&store, &site);
+    let clock = Clock::new(
+        zone,
+        mono_base_ms,
+        options.speed,
+        options.origin.unwrap_or_else(Origin::now),
+    );
+    let listener = TcpListener::bind(&site.api.listen)
+        .await
+        .map_err(|source| ServiceError::Listen {
+            address: site.api.listen.clone(),
+            source,
+        })?;
+    let address = listener.local_addr().map_err(|source| ServiceError::Listen {
+        address: site.api.listen.clone(),
+        source,
+    })?;
+
+    let site = Arc::new(site);
+    let core = Core {
+        site: Arc::clone(&site),
+        model: Arc::new(model),
+        fingerprints: true,
+    };
+    let now = {
+        let clock = clock.clone();
+        Arc::new(move || clock.now())
+    };
+    let field = Field::start(Arc::clone(&site), now.clone(), options.speed);
+    let feed = Feed::start(Arc::clone(&site), now, options.speed);
+    let keeper = Keeper::start(store, Arc::clone(&site)).map_err(ServiceError::Thread)?;
+    let (stop, stopped) = watch::channel(false);
+    let (request_sender, requests) = mpsc::channel(REQUESTS);
+
+    let past = Arc::new(Past(keeper.store()));
+    let (board, shared) = api::open(site, options.mode, options.speed, past, request_sender);
+    let mut stopping = stopped.clone();
+    let page = api::serve(listener, shared, async move {
+        // An error means that the service is gone, which is a reason to stop too.
+        let _gone = stopping.wait_for(|stop| *stop).await.is_err();
+    });
+    let control = ControlLoop {
+        core,
+        mind,
+        clock,
+        field,
+        feed,
+        keeper,
+        board,
+        requests,
+        stop: stopped,
+    };
+    Ok(Service {
+        address,
+        stop,
+        control: tokio::spawn(control.run()),
+        page: tokio::spawn(page),
+    })
+}
+
+/// The memory of the last run and the monotonic time at which it goes on, or a new one.
+fn remembered(store: &Store, site: &Site) -> (Mind, u64) {
+    let Some(bytes) = store.load_mind() else {
+        return (Mind::new(site.control.strategy), 0);
+    };
+    match postcard::from_bytes::<Checkpoint>(&bytes) {
+        Ok(checkpoint) => {
+            let gap_ms = jiff::Timestamp::now()
+                .as_millisecond()
+                .saturating_sub(checkpoint.now.wall_ms)
+                .max(0);
+            tracing::info!(
+                cycle = checkpoint.mind.cycle,
+                gap_s = gap_ms / 1000,
+                "the memory of the last run is taken up"
+            );
+            (checkpoint.mind, checkpoint.now.mono_ms.saturating_add_signed(gap_ms))
+        }
+        Err(error) => {
+            tracing::warn!(%error, "the memory of the last run is from another version: starting anew");
+            (Mind::new(site.control.strategy), 0)
+        }
+    }
+}
+
+/// Waits for SIGINT or SIGTERM.
+pub async fn signals() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        tracing::error!("SIGTERM cannot be caught");
+        return;
+    };
+    tokio::select! {
+        _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
+        interrupted = tokio::signal::ctrl_c() => match interrupted {
+            Ok(()) => tracing::info!("interrupted: stopping"),
+            Err(error) => tracing::error!(%error, "SIGINT cannot be caught"),
+        },
+    }
+}

@@ -1,0 +1,152 @@
+//! Whether the settings make sense: limits, prices, addresses, names.
+
+use crate::site::findings::Findings;
+use crate::site::{Band, Prices, Site, WorkloadSettings};
+use jiff::tz::TimeZone;
+
+/// The dirtiest grids emit about 1 kg per kWh; more than this is a wrong unit.
+const MOST_CARBON_G_PER_KWH: f64 = 2000.0;
+const SHORTEST_TOKEN: usize = 16;
+
+pub(super) fn check(site: &Site, findings: &Findings<'_>) {
+    let limits = &site.limits;
+    rising("secondary_supply_c", &limits.secondary_supply_c, findings);
+    rising("rack_return_c", &limits.rack_return_c, findings);
+    rising("room_c", &limits.room_c, findings);
+    falling("chip_margin_k", &limits.chip_margin_k, findings);
+    falling("dew_point_margin_k", &limits.dew_point_margin_k, findings);
+    prices(&site.prices, findings);
+    identity(site, findings);
+    addresses(site, findings);
+    let (step, cycle) = (site.control.trim_respond.step_s, site.control.cycle_s);
+    if step < cycle {
+        findings.add(
+            "control.trim_respond.step_s",
+            format!("is {step}, shorter than the cycle; write at least {cycle}"),
+        );
+    }
+}
+
+fn rising(name: &str, band: &Band, findings: &Findings<'_>) {
+    if band.target >= band.critical || band.critical >= band.trip {
+        findings.add(format!("limits.{name}"), wrong_order(band, "target < critical < trip"));
+    }
+}
+
+fn falling(name: &str, band: &Band, findings: &Findings<'_>) {
+    if band.target <= band.critical || band.critical <= band.trip {
+        findings.add(format!("limits.{name}"), wrong_order(band, "target > critical > trip"));
+    }
+}
+
+fn wrong_order(band: &Band, order: &str) -> String {
+    format!(
+        "has target {}, critical {}, trip {}; write them so that {order}",
+        band.target, band.critical, band.trip
+    )
+}
+
+fn prices(prices: &Prices, findings: &Findings<'_>) {
+    for (index, window) in prices.windows.iter().enumerate() {
+        if window.from_h >= window.to_h {
+            let message = format!(
+                "runs from {} to {}; write from_h < to_h, and two windows for one that passes midnight",
+                window.from_h, window.to_h
+            );
+            findings.add(format!("prices.windows.[{}]", index + 1), message);
+        }
+    }
+    let carbon = &prices.carbon_g_per_kwh;
+    if carbon.len() != 24 {
+        let message = format!("has {} values; write 24, one for each hour of the day", carbon.len());
+        findings.add("prices.carbon_g_per_kwh", message);
+    }
+    for (hour, value) in carbon
+        .iter()
+        .enumerate()
+        .filter(|(_, value)| **value < 0.0 || **value > MOST_CARBON_G_PER_KWH)
+    {
+        let message = format!("is {value}; write gCO2e per kWh, from 0 to {MOST_CARBON_G_PER_KWH}");
+        findings.add(format!("prices.carbon_g_per_kwh.[{}]", hour + 1), message);
+    }
+}
+
+fn identity(site: &Site, findings: &Findings<'_>) {
+    if site.name.is_empty() {
+        findings.add("site.name", "is empty; write the site's name");
+    }
+    if TimeZone::get(&site.time_zone).is_err() {
+        let message = format!(
+            "`{}` is not a known time zone; write an IANA name, such as \"Europe/Berlin\"",
+            site.time_zone
+        );
+        findings.add("site.time_zone", message);
+    }
+    if site.currency.len() != 3 || !site.currency.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        let message = format!(
+            "is `{}`; write an ISO 4217 code of three capitals, such as \"EUR\"",
+            site.currency
+        );
+        findings.add("site.currency", message);
+    }
+}
+
+fn addresses(site: &Site, findings: &Findings<'_>) {
+    if !is_host_and_port(&site.api.listen) {
+        let message = format!(
+            "is `{}`; write \"host:port\", such as \"127.0.0.1:8080\"",
+            site.api.listen
+        );
+        findings.add("api.listen", message);
+    }
+    let token = site.api.operator_token.chars().count();
+    if token > 0 && token < SHORTEST_TOKEN {
+        let message = format!("has {token} characters; write at least {SHORTEST_TOKEN}, or none to allow no action");
+        findings.add("api.operator_token", message);
+    }
+    if !site.mqtt.broker.is_empty() && !is_host_and_port(&site.mqtt.broker) {
+        let message = format!(
+            "is `{}`; write \"host:port\", such as \"127.0.0.1:1883\"",
+            site.mqtt.broker
+        );
+        findings.add("mqtt.broker", message);
+    }
+    if site.mqtt.client_id.is_empty() {
+        findings.add(
+            "mqtt.client_id",
+            "is empty; write a name that no other client of the broker has",
+        );
+    }
+    if matches!(site.workload, WorkloadSettings::Mqtt { .. }) && site.mqtt.broker.is_empty() {
+        findings.add(
+            "mqtt.broker",
+            "is empty, and workload.source is \"mqtt\"; write the broker's \"host:port\"",
+        );
+    }
+}
+
+/// `host:port`, with an IPv6 host in brackets.
+pub(super) fn is_host_and_port(address: &str) -> bool {
+    let Some((host, port)) = address.rsplit_once(':') else {
+        return false;
+    };
+    let bracketed = host.starts_with('[') && host.ends_with(']');
+    let plain =
+        !host.is_empty() && !host.contains(|letter: char| letter == ':' || letter == '/' || letter.is_whitespace());
+    (plain || bracketed) && port.parse::<u16>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_has_a_port() {
+        for good in ["10.0.0.7:502", "cdu1.hall:502", "[::1]:502", "127.0.0.1:0"] {
+            assert!(is_host_and_port(good), "{good}");
+        }
+        for bad in ["", "10.0.0.7", ":502", "tcp://cdu:502", "cdu:70000", "::1:502", "a b:1"] {
+            assert!(!is_host_and_port(bad), "{bad}");
+        }
+    }
+}
