@@ -201,7 +201,10 @@ pub(super) fn gpus_of(resources: &str) -> Option<u32> {
     for item in resources.split(',') {
         // `gpu:4(IDX:0-3)` names the devices after the count.
         let item = item.split('(').next().unwrap_or(item).trim();
-        let item = item.strip_prefix("gres/").or_else(|| item.strip_prefix("gres:")).unwrap_or(item);
+        let item = item
+            .strip_prefix("gres/")
+            .or_else(|| item.strip_prefix("gres:"))
+            .unwrap_or(item);
         let Some(rest) = item.strip_prefix("gpu") else { continue };
         // `gpu` alone is one; otherwise the count follows the last sign.
         let (kind, count) = rest.rsplit_once(['=', ':']).unwrap_or((rest, "1"));
