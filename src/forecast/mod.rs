@@ -1,50 +1,37 @@
 //! Learned models: job power, heat per rack and CDU, intervals.
+//!
+//! | file | subject |
+//! |---|---|
+//! | `job` | the model of job power |
+//! | `features` | what is known of a job at submit, as numbers |
+//! | `learner` | elastic net and random forest |
+//! | `train` | training, with an honest comparison |
+//! | `registry` | models as files, and their cards |
+//! | `level` | rack power now, or what stands in for it |
+//! | `tracked` | the jobs of the queue: predicted, placed, measured |
+//! | `rollup` | from jobs to racks at each horizon |
+//! | `interval` | calibrated upper bounds |
+//! | `heat` | all of it together: the forecast |
+//!
+//! The forecast degrades in steps and says so: with the queue and rack power it moves with jobs; with rack power alone
+//! it is persistence with a calibrated bound; without that it takes heat from the coolant, or the nameplate. A rack that
+//! is not measured has its rated heat for an upper bound, so that losing a reading never asks for less cooling.
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
-use crate::site::Site;
-use crate::snapshot::{HORIZONS, HeatBand, HeatForecast, HeatSource, JobQueue, Now, Snapshot};
-use serde::{Deserialize, Serialize};
+mod features;
+mod heat;
+mod interval;
+mod job;
+mod learner;
+mod level;
+mod registry;
+mod rollup;
+mod tracked;
+mod train;
 
-/// A trained model of job power.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct JobModel {}
-
-/// What the forecast remembers from cycle to cycle.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct State {}
-
-/// The heat that is about to arrive.
-pub fn forecast(
-    site: &Site,
-    _model: &JobModel,
-    _snapshot: &Snapshot,
-    _queue: &JobQueue,
-    _state: &mut State,
-    _now: Now,
-) -> HeatForecast {
-    let band = HeatBand {
-        now_kw: 0.0,
-        mean_kw: [0.0; HORIZONS],
-        upper_kw: [0.0; HORIZONS],
-    };
-    HeatForecast {
-        source: HeatSource::Feedback,
-        cdus: vec![band; site.cdus.len()],
-        racks: vec![band; site.racks.len()],
-        notes: vec![],
-    }
-}
-
-/// TEMP
-#[derive(Debug, thiserror::Error)]
-#[error("x")]
-pub struct ModelError;
-impl JobModel {
-    /// TEMP
-    pub fn embedded() -> Self {
-        Self {}
-    }
-    /// TEMP
-    pub fn from_bytes(_: &[u8]) -> Result<Self, ModelError> {
-        Ok(Self {})
-    }
-}
+pub use crate::snapshot::FinishedJob;
+pub use features::GpuPower;
+pub use heat::{State, forecast};
+pub use job::JobModel;
+pub use registry::{LARGEST_MODEL, ModelError, card};
+pub use train::{FEWEST_JOBS, Score, TargetReport, TrainError, TrainingReport, train};

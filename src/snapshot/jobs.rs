@@ -57,3 +57,34 @@ pub struct JobQueue {
     /// Jobs running, starting or pending.
     pub jobs: Vec<Job>,
 }
+
+/// A finished job with the power that it drew: one row of training data.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FinishedJob {
+    /// The scheduler's id.
+    pub id: String,
+    /// User.
+    pub user: String,
+    /// Account or project.
+    pub account: String,
+    /// Job name.
+    pub name: String,
+    /// Partition or queue.
+    pub partition: String,
+    /// GPUs in all, at least 1.
+    pub gpus: u32,
+    /// Nodes.
+    pub nodes: u32,
+    /// Requested time limit, s; 0 for none.
+    pub time_limit_s: f64,
+    /// Submit time, wall ms.
+    pub submit_ms: i64,
+    /// Start, wall ms.
+    pub start_ms: i64,
+    /// End, wall ms.
+    pub end_ms: i64,
+    /// Mean power per GPU over the run, with the GPU's share of its node, idle power included, W.
+    pub mean_gpu_w: f64,
+    /// Largest power per GPU, on the same terms, W.
+    pub peak_gpu_w: f64,
+}

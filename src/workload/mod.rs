@@ -1,18 +1,130 @@
-//! TEMP
-use crate::site::Site;
+//! The edge to the scheduler: Slurm, an MQTT feed, trace files.
+//!
+//! | file | subject |
+//! |---|---|
+//! | `slurm`, `nodelist` | the document of `squeue --json` |
+//! | `poll` | a command or a file that gives it, again and again |
+//! | `events`, `mqtt` | job events on MQTT, their schema, and the client that hears them |
+//! | `trace`, `csv` | a trace of jobs, replayed |
+//! | `finished` | finished jobs with their power, for training |
+//!
+//! One task keeps the last good queue with the monotonic time at which it was read. When the source is lost the queue
+//! stays as it was and grows old; the forecast decides when it is too old, and control goes on without it.
+
+mod csv;
+pub mod events;
+pub mod finished;
+mod mqtt;
+pub mod nodelist;
+mod poll;
+mod publisher;
+pub mod slurm;
+pub mod trace;
+
+pub use publisher::FeedStatus;
+
+use crate::site::{Site, WorkloadSettings};
 use crate::snapshot::{JobQueue, Now};
+use publisher::Publisher;
 use std::sync::Arc;
-/// T
-pub struct Feed;
-/// T
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// Where the feed gets the time.
 pub type NowFn = Arc<dyn Fn() -> Now + Send + Sync>;
+
+/// Jobs in one queue, at most; more is a mistake or an attack.
+pub const MOST_JOBS: usize = 50_000;
+
+/// Size of one document, at most, bytes.
+pub const LARGEST_DOCUMENT: usize = 64 * 1024 * 1024;
+
+/// Why a queue could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FeedError {
+    /// The program or file cannot be read, or the broker not be reached.
+    #[error("{0}")]
+    Source(String),
+    /// The text is not what it should be.
+    #[error("{0}")]
+    Document(String),
+    /// One job in it is not.
+    #[error("job {id}: {what}")]
+    Job {
+        /// The job's id.
+        id: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// One line in it is not.
+    #[error("line {line}: {what}")]
+    Line {
+        /// Line, from 1.
+        line: usize,
+        /// What is wrong and what is expected.
+        what: String,
+    },
+}
+
+/// The link to the scheduler.
+pub struct Feed {
+    queue: watch::Receiver<JobQueue>,
+    publisher: Arc<Publisher>,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
 impl Feed {
-    /// T
-    pub fn start(_: Arc<Site>, _: NowFn, _: f64) -> Self {
-        Self
+    /// Starts reading from the site's source. Must be called within a tokio runtime. Where `speed` is above 1 the plant's
+    /// time runs faster than real time, and periods in plant seconds are that much shorter.
+    pub fn start(site: Arc<Site>, clock: NowFn, speed: f64) -> Self {
+        let (publisher, queue) = Publisher::new(&site, clock, speed);
+        let publisher = Arc::new(publisher);
+        let (stop, mut stopped) = watch::channel(false);
+        let working = Arc::clone(&publisher);
+        let task = tokio::spawn(async move {
+            tokio::select! {
+                // Told to stop, or nobody is there any more.
+                _ = stopped.wait_for(|stop| *stop) => {}
+                () = work(&site, &working) => {}
+            }
+        });
+        Self {
+            queue,
+            publisher,
+            stop,
+            task,
+        }
     }
-    /// T
+
+    /// The last good queue, with the time at which it was read. Never waits for the source.
     pub fn queue(&self) -> JobQueue {
-        JobQueue::default()
+        self.queue.borrow().clone()
+    }
+
+    /// How the feed is doing.
+    pub fn status(&self) -> FeedStatus {
+        self.publisher.status()
+    }
+
+    /// Stops reading.
+    pub async fn shutdown(self) {
+        self.stop.send_replace(true);
+        if let Err(error) = self.task.await {
+            tracing::warn!(%error, "the job feed ended badly");
+        }
     }
 }
+
+async fn work(site: &Site, publisher: &Publisher) {
+    match &site.workload {
+        WorkloadSettings::None => {}
+        WorkloadSettings::Slurm { command, period_s } => poll::command(command, *period_s, publisher).await,
+        WorkloadSettings::File { path, period_s } => poll::file(path.as_ref(), *period_s, publisher).await,
+        WorkloadSettings::Mqtt { topic } => mqtt::listen(&site.mqtt, topic, publisher).await,
+        WorkloadSettings::Trace { path } => poll::trace(path.as_ref(), publisher).await,
+    }
+}
+
+#[cfg(test)]
+mod tests;

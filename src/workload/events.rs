@@ -1,0 +1,214 @@
+//! Job events on MQTT, and the queue that follows from them.
+//!
+//! Topic `isotherm/jobs`, or as configured; one event a message, JSON, QoS 1:
+//!
+//! ```json
+//! {"event": "submit" | "announce" | "start" | "end", "time_ms": 1700000000000,
+//!  "job": {"id": "4711", "user": "ann", "account": "llm", "name": "pretrain-70b", "partition": "gpu",
+//!          "gpus": 576, "node_count": 144, "nodes": ["r01n01", "r01n02"], "submit_ms": 1699999000000,
+//!          "time_limit_s": 86400, "expected_start_ms": 1700000600000}}
+//! ```
+//!
+//! | event | means | `time_ms` |
+//! |---|---|---|
+//! | `submit` | the job waits, or what is expected of its start has changed | when that was so |
+//! | `announce` | the prolog runs on `nodes`; the start is `expected_start_ms`, or at once where that is null | when announced |
+//! | `start` | the job runs on `nodes` | its start |
+//! | `end` | the job has left, for whatever reason | its end |
+//!
+//! Times are ms since 1970-01-01 UTC; `time_limit_s` is 0 for none; `expected_start_ms` is null where nothing is expected.
+//! Every event carries the whole job, so a listener may come late and events may be repeated: a publisher that repeats
+//! the last event of every live job once in a while lets a restarted controller catch up. Unknown fields are passed over.
+
+use super::{FeedError, MOST_JOBS};
+use crate::snapshot::{Job, JobState};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// A running job is dropped when it is past its time limit for this long: its end was missed, ms.
+const OVERSTAY_MS: i64 = 10 * 60_000;
+
+/// An event as it is sent.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct JobEvent {
+    event: Kind,
+    time_ms: i64,
+    job: Described,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    Submit,
+    Announce,
+    Start,
+    End,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+struct Described {
+    id: String,
+    #[serde(default)]
+    user: String,
+    #[serde(default)]
+    account: String,
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    partition: String,
+    gpus: u32,
+    #[serde(default)]
+    node_count: u32,
+    #[serde(default)]
+    nodes: Vec<String>,
+    submit_ms: i64,
+    #[serde(default)]
+    time_limit_s: f64,
+    #[serde(default)]
+    expected_start_ms: Option<i64>,
+}
+
+/// Reads one message.
+///
+/// # Errors
+/// Says what of the schema the message does not keep.
+pub fn parse(payload: &[u8]) -> Result<JobEvent, FeedError> {
+    let event: JobEvent =
+        serde_json::from_slice(payload).map_err(|error| FeedError::Document(format!("not a job event: {error}")))?;
+    let limit_s = event.job.time_limit_s;
+    if !limit_s.is_finite() || limit_s < 0.0 {
+        return Err(FeedError::Job {
+            id: event.job.id,
+            what: "time_limit_s must be a duration, 0 for none".into(),
+        });
+    }
+    Ok(event)
+}
+
+/// The queue that follows from events.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Board {
+    jobs: BTreeMap<String, (i64, Job)>,
+}
+
+impl Board {
+    /// Takes an event; one older than what is known of its job is passed over.
+    ///
+    /// # Errors
+    /// The board is full.
+    pub fn take(&mut self, event: JobEvent) -> Result<(), FeedError> {
+        let JobEvent { event, time_ms, job } = event;
+        if self.jobs.get(&job.id).is_some_and(|(known_ms, _)| *known_ms > time_ms) {
+            return Ok(());
+        }
+        let state = match event {
+            Kind::Submit => JobState::Pending {
+                expected_start_ms: job.expected_start_ms,
+            },
+            Kind::Announce => JobState::Starting {
+                start_ms: job.expected_start_ms.unwrap_or(time_ms),
+            },
+            Kind::Start => JobState::Running { start_ms: time_ms },
+            Kind::End => {
+                self.jobs.remove(&job.id);
+                return Ok(());
+            }
+        };
+        if self.jobs.len() >= MOST_JOBS && !self.jobs.contains_key(&job.id) {
+            return Err(FeedError::Document(format!(
+                "events tell of more than {MOST_JOBS} live jobs"
+            )));
+        }
+        let job = Job {
+            state,
+            user: job.user,
+            account: job.account,
+            name: job.name,
+            partition: job.partition,
+            gpus: job.gpus,
+            node_count: job.node_count,
+            nodes: job.nodes,
+            submit_ms: job.submit_ms,
+            time_limit_s: job.time_limit_s,
+            id: job.id,
+        };
+        self.jobs.insert(job.id.clone(), (time_ms, job));
+        Ok(())
+    }
+
+    /// The jobs at a wall time, by id, without those whose end must have been missed.
+    pub fn jobs(&mut self, wall_ms: i64) -> Vec<Job> {
+        self.jobs.retain(|_, (_, job)| match job.state {
+            JobState::Running { start_ms } if job.time_limit_s > 0.0 => {
+                #[expect(clippy::cast_possible_truncation, reason = "the cast saturates")]
+                let limit_ms = (job.time_limit_s * 1000.0) as i64;
+                wall_ms <= start_ms.saturating_add(limit_ms).saturating_add(OVERSTAY_MS)
+            }
+            _ => true,
+        });
+        self.jobs.values().map(|(_, job)| job.clone()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(kind: &str, time_ms: i64, id: &str) -> JobEvent {
+        let text = format!(
+            r#"{{"event": "{kind}", "time_ms": {time_ms}, "job": {{"id": "{id}", "user": "ann", "gpus": 8, "node_count": 2,
+            "nodes": ["n1", "n2"], "submit_ms": 5, "time_limit_s": 60, "expected_start_ms": null, "colour": "blue"}}}}"#
+        );
+        parse(text.as_bytes()).unwrap()
+    }
+
+    fn states(board: &mut Board, wall_ms: i64) -> Vec<JobState> {
+        board.jobs(wall_ms).into_iter().map(|job| job.state).collect()
+    }
+
+    #[test]
+    fn a_job_lives_from_submit_to_end() {
+        let mut board = Board::default();
+        for (kind, time_ms, expected) in [
+            (
+                "submit",
+                10,
+                Some(JobState::Pending {
+                    expected_start_ms: None,
+                }),
+            ),
+            ("announce", 20, Some(JobState::Starting { start_ms: 20 })),
+            ("start", 30, Some(JobState::Running { start_ms: 30 })),
+            ("submit", 10, Some(JobState::Running { start_ms: 30 })),
+            ("end", 40, None),
+        ] {
+            board.take(event(kind, time_ms, "1")).unwrap();
+            assert_eq!(
+                states(&mut board, 40),
+                expected.into_iter().collect::<Vec<_>>(),
+                "after {kind}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_missed_end_does_not_keep_a_job_for_ever() {
+        let mut board = Board::default();
+        board.take(event("start", 0, "1")).unwrap();
+        assert_eq!(states(&mut board, 60_000 + OVERSTAY_MS).len(), 1);
+        assert_eq!(states(&mut board, 60_001 + OVERSTAY_MS).len(), 0);
+    }
+
+    #[test]
+    fn messages_that_break_the_schema_are_refused() {
+        for text in [
+            "",
+            "{}",
+            r#"{"event": "pause", "time_ms": 1, "job": {"id": "1", "gpus": 1, "submit_ms": 1}}"#,
+            r#"{"event": "start", "time_ms": 1, "job": {"id": "1", "gpus": -1, "submit_ms": 1}}"#,
+            r#"{"event": "start", "time_ms": 1, "job": {"id": "1", "gpus": 1, "submit_ms": 1, "time_limit_s": -3}}"#,
+        ] {
+            assert!(parse(text.as_bytes()).is_err(), "{text}");
+        }
+    }
+}
