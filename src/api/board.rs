@@ -1,15 +1,16 @@
 //! Where the service hangs out each cycle and the readers look: the latest view, the events, the derived series.
 
 use super::requests::Answer;
+use super::sheet::Sheet;
 use super::trend::Trend;
 use super::view::{
-    BooksView, CduView, ControlView, DeviceView, EquipmentView, EventView, ForecastView, JobView, JobsView, Mode,
-    OwnerView, PaceView, RackView, ReadingView, SetpointView, StoreView, View, ZoneView, rounded, rounded_band,
+    BooksView, CduView, ControlView, DeviceView, EventView, ForecastView, JobView, JobsView, Mode, PaceView, RackView,
+    StoreView, View, ZoneView, rounded, rounded_band,
 };
 use crate::cycle::CycleRecord;
 use crate::ledger;
 use crate::site::{EquipmentId, PointId, Site};
-use crate::snapshot::{Author, HORIZONS, HORIZONS_S, HeatBand, JobState, Severity};
+use crate::snapshot::{Event, HORIZONS, HORIZONS_S, HeatBand, JobState, Severity};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
@@ -114,7 +115,7 @@ impl Board {
         let events = {
             let mut memory = self.seen.memory();
             for event in &record.events {
-                memory.note(record, event);
+                memory.note(record.cycle, record.now.wall_ms, event);
             }
             memory.events.iter().rev().take(EVENTS_IN_VIEW).cloned().collect()
         };
@@ -206,7 +207,7 @@ impl Board {
 }
 
 impl Memory {
-    fn note(&mut self, record: &CycleRecord, event: &crate::snapshot::Event) {
+    fn note(&mut self, cycle: u64, wall_ms: i64, event: &Event) {
         *self
             .event_counts
             .entry((event.severity, event.code.clone()))
@@ -219,100 +220,14 @@ impl Memory {
             self.events.pop_front();
         }
         self.events.push_back(EventView {
-            cycle: record.cycle,
-            wall_ms: record.now.wall_ms,
+            cycle,
+            wall_ms,
             severity: event.severity,
             code: event.code.clone(),
             subject: event.subject.clone(),
             text: event.text.clone(),
             times: known.map_or(0, |known| known.times) + 1,
         });
-    }
-}
-
-/// One cycle's values by point.
-struct Sheet<'a> {
-    site: &'a Site,
-    points: &'a BTreeMap<EquipmentId, Vec<PointId>>,
-    readings: Vec<Option<ReadingView>>,
-    commanded: Vec<Option<(f64, &'a Author)>>,
-    planned: Vec<Option<f64>>,
-}
-
-impl<'a> Sheet<'a> {
-    fn new(site: &'a Site, points: &'a BTreeMap<EquipmentId, Vec<PointId>>, record: &'a CycleRecord) -> Self {
-        let mut commanded = vec![None; site.points.len()];
-        for command in &record.commands {
-            if let Some(slot) = commanded.get_mut(command.point.0) {
-                *slot = Some((command.value, &command.author));
-            }
-        }
-        let mut planned = vec![None; site.points.len()];
-        for setpoint in &record.plan.setpoints {
-            if let Some(slot) = planned.get_mut(setpoint.point.0) {
-                *slot = Some(setpoint.value);
-            }
-        }
-        let snapshot = &record.inputs.snapshot;
-        let reading = |index| Some(ReadingView::of(snapshot.reading(PointId(index))?, record.now));
-        Self {
-            site,
-            points,
-            readings: (0..site.points.len()).map(reading).collect(),
-            commanded,
-            planned,
-        }
-    }
-
-    fn all(&self, count: usize, id: impl Fn(usize) -> EquipmentId) -> Vec<EquipmentView> {
-        (0..count).map(|index| self.equipment(id(index))).collect()
-    }
-
-    fn equipment(&self, id: EquipmentId) -> EquipmentView {
-        let name = self.site.equipment_name(id).to_owned();
-        let mut shown = EquipmentView {
-            name,
-            ..EquipmentView::default()
-        };
-        for point in self.points.get(&id).into_iter().flatten() {
-            let spec = self.site.spec(*point);
-            let reading = self.readings.get(point.0).copied().flatten();
-            let Some(write) = &spec.write else {
-                shown.readings.insert(spec.quantity.clone(), reading);
-                continue;
-            };
-            let command = self.commanded.get(point.0).copied().flatten();
-            let setpoint = SetpointView {
-                reading,
-                commanded: command.map(|(value, _)| rounded(value)),
-                owner: command.map(|(_, author)| owner(author)),
-                planned: self.planned.get(point.0).copied().flatten().map(rounded),
-                release: write.release,
-            };
-            shown.setpoints.insert(spec.quantity.clone(), setpoint);
-        }
-        shown
-    }
-}
-
-fn owner(author: &Author) -> OwnerView {
-    match author {
-        Author::Strategy(kind) => OwnerView {
-            kind: "strategy",
-            name: kind.name().to_owned(),
-        },
-        Author::Operator(name) => OwnerView {
-            kind: "operator",
-            name: name.clone(),
-        },
-        Author::Safety => OwnerView {
-            kind: "safety",
-            name: String::new(),
-        },
-        Author::Release => OwnerView {
-            kind: "release",
-            name: String::new(),
-        },
     }
 }
 
@@ -391,4 +306,34 @@ fn jobs(record: &CycleRecord) -> JobsView {
         })
         .collect();
     shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ring_is_bounded_and_counts_what_is_said_again() {
+        let site = crate::site::load_embedded("demo").unwrap().unwrap();
+        let mut memory = Memory {
+            events: VecDeque::new(),
+            event_counts: BTreeMap::new(),
+            trend: Trend::new(&site),
+        };
+        let event = |text: String| Event {
+            severity: Severity::Info,
+            code: "a".into(),
+            subject: "b".into(),
+            text,
+        };
+        for cycle in 0..2000 {
+            memory.note(cycle, 0, &event("the same".into()));
+            memory.note(cycle, 0, &event(format!("new {cycle}")));
+        }
+        assert_eq!(memory.events.len(), EVENTS);
+        assert_eq!(memory.event_counts.get(&(Severity::Info, "a".to_owned())), Some(&4000));
+        let repeated: Vec<_> = memory.events.iter().filter(|event| event.text == "the same").collect();
+        assert_eq!(repeated.len(), 1);
+        assert_eq!((repeated[0].times, repeated[0].cycle), (2000, 1999));
+    }
 }

@@ -3,6 +3,21 @@
 //! The service makes a pair with [`open`]: a [`Board`], on which it shows the record of each cycle, and a [`Shared`],
 //! which [`serve`] reads. Nothing here decides anything about cooling: what a person asks goes to the next cycle as a
 //! [`Request`] and is answered from that cycle's record.
+//!
+//! | path | what it answers |
+//! |---|---|
+//! | `GET /` | the page |
+//! | `GET /api/v1/site` | what stands where: nameplates, limits, prices |
+//! | `GET /api/v1/state` | the latest [`View`] |
+//! | `GET /api/v1/stream` | views as server-sent events named `view`, at most five in two seconds |
+//! | `GET /api/v1/points` | every point with unit, device, bounds and last reading |
+//! | `GET /api/v1/series?tags=&from=&to=&points=` | past values of points and of a few derived series |
+//! | `GET /api/v1/events` | the latest [`EVENTS`] events, newest first |
+//! | `POST /api/v1/requests` | an operator's request; needs `Authorization: Bearer <token>` |
+//! | `GET /metrics` | the Prometheus text format |
+//! | `GET /healthz` | 200 while cycles go on, else 503 |
+//!
+//! Every error is a problem document (RFC 9457) that says what to send instead.
 
 mod board;
 mod guard;
@@ -11,6 +26,7 @@ mod page;
 mod problem;
 mod requests;
 mod rest;
+mod sheet;
 mod stream;
 mod trend;
 mod view;

@@ -17,7 +17,8 @@ enum Body {
     ClearOverride { tag: String },
     SetAuthority { zone: String, authority: Authority },
     SetStrategy { strategy: StrategyKind },
-    Stop,
+    // Braces, since serde does not deny unknown fields of a unit variant.
+    Stop {},
 }
 
 /// What the bodies look like, for the error messages.
@@ -44,7 +45,7 @@ pub(super) fn parse(site: &Site, body: &[u8]) -> Result<Request, Problem> {
             }
         }
         Body::SetStrategy { strategy } => RequestKind::SetStrategy { strategy },
-        Body::Stop => RequestKind::Stop,
+        Body::Stop {} => RequestKind::Stop,
     };
     Ok(Request {
         author: Author::Operator(site.api.operator_name.clone()),

@@ -235,7 +235,7 @@ fn source(shared: &Shared, tag: &str, from: i64, to: i64, max_points: usize) -> 
         _ => Err(Problem::bad_request(format!(
             "there is no series `{tag}`: send a tag of /api/v1/points, or <cdu>.heat, <cdu>.heat_mean_300s, \
              <cdu>.heat_upper_300s, hall.it_power, hall.cooling_power, hall.reused_heat, hall.cost_rate, \
-             hall.co2e_rate, hall.chip_margin"
+             hall.co2e_rate, hall.chip_margin, hall.warmest_supply"
         ))),
     }
 }

@@ -37,7 +37,9 @@ impl Trend {
             ("reused_heat", "kW"),
             ("cost_rate", "1/h"),
         ];
-        let hall = hall.into_iter().chain([("co2e_rate", "kg/h"), ("chip_margin", "K")]);
+        let hall = hall
+            .into_iter()
+            .chain([("co2e_rate", "kg/h"), ("chip_margin", "K"), ("warmest_supply", "degC")]);
         let mut series: Vec<Series> = hall
             .map(|(quantity, unit)| Series {
                 tag: format!("hall.{quantity}"),
@@ -99,6 +101,10 @@ impl Trend {
 /// In the order of [`Trend::new`].
 fn values(view: &View) -> Vec<f64> {
     let account = &view.books.account;
+    let supplies = view
+        .cdus
+        .iter()
+        .filter_map(|cdu| cdu.equipment.good("secondary_supply_temperature"));
     let margins = view.cdus.iter().filter_map(|cdu| cdu.worst_margin_k);
     let mut values = vec![
         account.it_kw,
@@ -107,6 +113,7 @@ fn values(view: &View) -> Vec<f64> {
         account.cost_per_h,
         account.co2e_kg_per_h,
         margins.min_by(f64::total_cmp).unwrap_or(f64::NAN),
+        supplies.max_by(f64::total_cmp).unwrap_or(f64::NAN),
     ];
     let cdu = |cdu: &super::view::CduView| {
         let at = |horizons: &[f64]| horizons.get(HORIZON.0).copied().unwrap_or(f64::NAN);

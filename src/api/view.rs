@@ -86,7 +86,7 @@ impl View {
 
     /// How long a cycle lasts on the real clock.
     pub fn real_period(&self) -> Duration {
-        Duration::try_from_secs_f64(self.pace.period_s / self.speed).unwrap_or(Duration::from_secs(60))
+        Duration::try_from_secs_f64(self.pace.period_s / self.speed).unwrap_or(Duration::from_mins(1))
     }
 
     /// How long ago the cycle ended, on the real clock.

@@ -38,6 +38,7 @@ pub struct Field {
     mailbox: Arc<Mailbox>,
     /// By `DeviceId`, each with what wakes the task that serves it.
     links: Vec<(Arc<Link>, Arc<Notify>)>,
+    clock: NowFn,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
 }
@@ -66,14 +67,14 @@ impl Field {
         let context = Context {
             site: Arc::clone(&site),
             mailbox: Arc::clone(&mailbox),
-            clock,
+            clock: Arc::clone(&clock),
             speed,
         };
         let links: Vec<Arc<Link>> = (0..)
             .zip(&site.devices)
             .map(|(index, device)| Arc::new(Link::new(crate::site::DeviceId(index), &device.id)))
             .collect();
-        let mut wakes = vec![Arc::new(Notify::new()); links.len()];
+        let mut wakes = links.iter().map(|_| Arc::default()).collect::<Vec<Arc<Notify>>>();
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         for (number, (address, devices)) in (1_u64..).zip(modbus::addresses(&site)) {
@@ -95,6 +96,7 @@ impl Field {
             site,
             mailbox,
             links: links.into_iter().zip(wakes).collect(),
+            clock,
             stop,
             tasks,
         }
@@ -107,14 +109,10 @@ impl Field {
 
     /// Hands commands to the links. Never waits for a device; what could not be written is replaced by the next cycle's.
     pub fn apply(&self, commands: &Commands) {
+        let (cycle, at_ms) = (commands.cycle(), (self.clock)().mono_ms);
         for command in commands.iter() {
-            self.want(
-                command.point(),
-                Wanted {
-                    cycle: commands.cycle(),
-                    value: command.value(),
-                },
-            );
+            let value = command.value();
+            self.want(command.point(), Wanted { cycle, value, at_ms });
         }
     }
 

@@ -10,6 +10,8 @@ pub(super) struct Wanted {
     pub cycle: u64,
     /// Value, canonical unit.
     pub value: f64,
+    /// When it was wanted, monotonic ms.
+    pub at_ms: u64,
 }
 
 /// At most one wish a point, by the point's index in the device's profile.
@@ -60,7 +62,7 @@ mod tests {
     use super::*;
 
     fn wanted(cycle: u64, value: f64) -> Wanted {
-        Wanted { cycle, value }
+        Wanted { cycle, value, at_ms: 0 }
     }
 
     #[test]

@@ -165,7 +165,9 @@ impl Rig {
     }
 
     fn want(&self, tag: &str, cycle: u64, value: f64) {
-        self.field.want(self.site.point(tag).unwrap(), Wanted { cycle, value });
+        let at_ms = (self.clock)().mono_ms;
+        self.field
+            .want(self.site.point(tag).unwrap(), Wanted { cycle, value, at_ms });
     }
 
     fn status(&self, id: &str) -> LinkStatus {
@@ -275,6 +277,26 @@ async fn a_server_that_dies_and_returns_is_found_again() {
         rig.status("cdu1").connected && rig.good("cdu1.flow").is_some()
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_setpoint_that_waited_for_a_lost_device_too_long_is_not_written() {
+    let bank = Bank::with(&REGISTERS);
+    let (address, server) = bank.serve("127.0.0.1:0").await;
+    let rig = Rig::start(site(&[("cdu1", DEVICE, address.to_string(), 1)]));
+    until("values", || rig.good("cdu1.flow").is_some()).await;
+    server.abort();
+    until("loss", || !rig.status("cdu1").connected).await;
+    let lost = (rig.clock)();
+    rig.want("cdu1.pressure_setpoint", 1, 90.0);
+    until("a minute of plant time", || {
+        (rig.clock)().seconds_since(lost.mono_ms) > 61.0
+    })
+    .await;
+    rig.want("cdu1.heartbeat", 2, 2.0);
+    let (_, _server) = bank.serve(&address.to_string()).await;
+    until("the heartbeat", || rig.status("cdu1").writes == 1).await;
+    assert_eq!(bank.set().written, [(1, 100, 2)]);
 }
 
 #[tokio::test]

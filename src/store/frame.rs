@@ -20,7 +20,7 @@ pub(super) const MAX_PAYLOAD: usize = 64 << 20;
 const MAGIC: &[u8; 8] = b"ISOTHRM1";
 
 /// Bytes of a segment header before its preface.
-const SEGMENT_HEAD: usize = 44;
+pub(super) const SEGMENT_HEAD: usize = 44;
 
 /// What a frame carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -234,6 +234,14 @@ impl SegmentHead {
         (bytes, link)
     }
 
+    /// How many bytes of the header follow its first [`SEGMENT_HEAD`].
+    pub(super) fn rest_len(bytes: &[u8]) -> usize {
+        let length = bytes
+            .get(SEGMENT_HEAD - 4..)
+            .map_or(0, |field| Fields(field).u32() as usize);
+        length.min(MAX_PAYLOAD) + 4
+    }
+
     /// The header at the start of a segment, the chain's state after it, and what follows.
     pub(super) fn parse(bytes: &[u8]) -> Result<(Self, Link, &[u8]), FrameFlaw> {
         let (head, _) = bytes.split_at_checked(SEGMENT_HEAD).ok_or(FrameFlaw::CutOff)?;
@@ -289,14 +297,18 @@ impl Fields<'_> {
 
 fn checksum(parts: &[&[u8]]) -> u32 {
     let mut crc = crc32fast::Hasher::new();
-    parts.iter().for_each(|part| crc.update(part));
+    for part in parts {
+        crc.update(part);
+    }
     crc.finalize()
 }
 
 fn next_link(previous: &Link, parts: &[&[u8]]) -> Link {
     let mut hash = Sha256::new();
     hash.update(previous);
-    parts.iter().for_each(|part| hash.update(part));
+    for part in parts {
+        hash.update(part);
+    }
     let mut link = Link::default();
     link.iter_mut().zip(hash.finalize()).for_each(|(to, from)| *to = from);
     link

@@ -117,7 +117,7 @@ impl Journal {
             mended.push(Recovery {
                 file: path.to_owned(),
                 what,
-            })
+            });
         };
         let (head, mut walk) = match Walk::start(bytes) {
             Ok(started) => started,
@@ -325,12 +325,21 @@ impl Journal {
         &self.segments
     }
 
-    /// When the oldest segment that may be deleted begins and ends, wall ms; the newest one never may.
-    pub(super) fn oldest_ms(&self) -> Option<(i64, i64)> {
-        let [oldest, next, ..] = self.segments.as_slice() else {
+    /// When the oldest segment begins, wall ms; `None` where it is also the newest, which is never deleted.
+    pub(super) fn oldest_ms(&self) -> Option<i64> {
+        let [oldest, _, ..] = self.segments.as_slice() else {
             return None;
         };
-        Some((oldest.start_ms, next.start_ms))
+        Some(oldest.start_ms)
+    }
+
+    /// Whether the oldest segment ended more than `days` ago. As many segments as days are kept whatever the clock says:
+    /// one that jumps ahead must not empty the record.
+    pub(super) fn is_oldest_outlived(&self, now_ms: i64, days: u32) -> bool {
+        let [_, next, ..] = self.segments.as_slice() else {
+            return false;
+        };
+        self.segments.len() > days as usize && next.start_ms < now_ms.saturating_sub(i64::from(days) * DAY_MS)
     }
 
     /// Reads one entry of a journal that is not packed in order.

@@ -34,7 +34,6 @@ use std::sync::Arc;
 
 const RECORDS: &str = "records";
 const SAMPLES: &str = "samples";
-const DAY_MS: i64 = 86_400_000;
 
 /// Largest segment; deletion goes by whole segments.
 const SEGMENT_BYTES: u64 = 16 << 20;
@@ -84,7 +83,7 @@ struct OnDisk {
     disk: Arc<dyn Disk>,
     records: Journal,
     synced_mono_ms: Option<u64>,
-    retention_ms: i64,
+    retention_days: u32,
     max_bytes: u64,
     /// Held as long as the store is open.
     _lock: File,
@@ -124,13 +123,12 @@ impl Store {
         for Recovery { file, what } in &recoveries {
             tracing::warn!(file = %file.display(), "{what}");
         }
-        let retention_ms = i64::from(settings.retention_days) * DAY_MS;
         let on_disk = OnDisk {
             dir,
             disk,
             records,
             synced_mono_ms: None,
-            retention_ms,
+            retention_days: settings.retention_days,
             max_bytes,
             _lock: lock,
         };
@@ -232,29 +230,26 @@ impl Store {
 
     /// Deletes the oldest segments that are too old, or too many for the size.
     fn retain(&mut self, now_ms: i64) -> io::Result<()> {
-        loop {
-            let bytes = self.bytes();
-            let Some(disk) = &mut self.disk else { return Ok(()) };
-            let (records, samples) = (
-                disk.records.oldest_ms(),
-                self.samples.journal().and_then(Journal::oldest_ms),
-            );
-            let records_first = match (records, samples) {
-                (Some((record_ms, _)), Some((sample_ms, _))) => record_ms <= sample_ms,
-                (records, _) => records.is_some(),
-            };
-            let Some((_, end_ms)) = (if records_first { records } else { samples }) else {
-                return Ok(());
-            };
-            if bytes <= disk.max_bytes && end_ms >= now_ms.saturating_sub(disk.retention_ms) {
-                return Ok(());
-            }
-            if records_first {
-                disk.records.delete_oldest()?;
-            } else {
-                self.samples.delete_oldest()?;
+        let Some(disk) = &mut self.disk else { return Ok(()) };
+        let (days, max_bytes) = (disk.retention_days, disk.max_bytes);
+        let outlived = |journal: &Journal| journal.is_oldest_outlived(now_ms, days);
+        while outlived(&disk.records) {
+            disk.records.delete_oldest()?;
+        }
+        while self.samples.journal().is_some_and(outlived) {
+            self.samples.delete_oldest()?;
+        }
+        while self.bytes() > max_bytes {
+            let Some(disk) = &mut self.disk else { break };
+            let samples_ms = self.samples.journal().and_then(Journal::oldest_ms);
+            match (disk.records.oldest_ms(), samples_ms) {
+                (None, None) => break,
+                (Some(record_ms), Some(sample_ms)) if sample_ms < record_ms => self.samples.delete_oldest()?,
+                (Some(_), _) => drop(disk.records.delete_oldest()?),
+                (None, Some(_)) => self.samples.delete_oldest()?,
             }
         }
+        Ok(())
     }
 }
 

@@ -111,7 +111,7 @@ pub(super) fn verify(dir: &Path) -> Result<Verified, ReadError> {
             }
         }
         before = Some((sequence, walk.link()));
-        verified.head = walk.link().iter().map(|byte| format!("{byte:02x}")).collect();
+        verified.head = format!("{:032x}", u128::from_be_bytes(walk.link()));
     }
     Ok(verified)
 }

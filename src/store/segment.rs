@@ -1,6 +1,6 @@
 //! Segment files: their names, and the walk through the frames of one.
 
-use super::frame::{FRAME_HEAD, Frame, FrameFlaw, FrameHead, Kind, Link, SegmentHead};
+use super::frame::{FRAME_HEAD, Frame, FrameFlaw, FrameHead, Kind, Link, SEGMENT_HEAD, SegmentHead};
 use std::fs::{File, read_dir};
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -42,13 +42,12 @@ pub(super) fn list(dir: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
     Ok(found)
 }
 
-/// Longest segment header that is read: prefaces are tags of points, tens of kilobytes.
-const LONGEST_HEAD: u64 = 4 << 20;
-
 /// The header of a segment file; `None` where it is damaged.
 pub(super) fn read_head(path: &Path) -> io::Result<Option<SegmentHead>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(LONGEST_HEAD).read_to_end(&mut bytes)?;
+    let (mut file, mut bytes) = (File::open(path)?, Vec::new());
+    file.by_ref().take(SEGMENT_HEAD as u64).read_to_end(&mut bytes)?;
+    let rest = SegmentHead::rest_len(&bytes);
+    file.take(rest as u64).read_to_end(&mut bytes)?;
     Ok(SegmentHead::parse(&bytes).ok().map(|(head, ..)| head))
 }
 

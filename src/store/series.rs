@@ -273,7 +273,7 @@ struct Steps {
     from_ms: i64,
     step_ms: i64,
     /// Sum, count, smallest, largest.
-    steps: Vec<(f64, u64, f64, f64)>,
+    gathered: Vec<(f64, u64, f64, f64)>,
 }
 
 impl Steps {
@@ -284,7 +284,7 @@ impl Steps {
         Self {
             from_ms,
             step_ms,
-            steps: vec![(0.0, 0, f64::INFINITY, f64::NEG_INFINITY); count],
+            gathered: vec![(0.0, 0, f64::INFINITY, f64::NEG_INFINITY); count],
         }
     }
 
@@ -294,7 +294,7 @@ impl Steps {
             .filter(|sample| sample.quality == Quality::Good && sample.ms >= self.from_ms)
         {
             let at = usize::try_from((sample.ms - self.from_ms) / self.step_ms).unwrap_or(usize::MAX);
-            if let Some((sum, count, min, max)) = self.steps.get_mut(at) {
+            if let Some((sum, count, min, max)) = self.gathered.get_mut(at) {
                 *sum += sample.value;
                 *count += 1;
                 *min = min.min(sample.value);
@@ -306,7 +306,7 @@ impl Steps {
     fn finish(self) -> Vec<Bucket> {
         let steps = (self.from_ms..)
             .step_by(usize::try_from(self.step_ms).unwrap_or(usize::MAX))
-            .zip(self.steps);
+            .zip(self.gathered);
         steps
             .filter(|(_, (_, count, ..))| *count > 0)
             .map(|(ms, (sum, count, min, max))| Bucket {

@@ -1,6 +1,6 @@
 // What an operator may do: strategy, authority, override, stop. Each asks first and tells what became of it.
 import { T } from "/texts.js";
-import { byId, h, quantity, say, set, unitText } from "/dom.js";
+import { byId, h, number, say, set, unitText } from "/dom.js";
 
 const TOKEN = "isotherm-operator-token";
 
@@ -29,6 +29,7 @@ export function build(site, points) {
         sessionStorage.removeItem(TOKEN);
         tokenField.hidden = false;
         tokenField.querySelector("input").disabled = false;
+        answer.text = T.wrongToken;
       } else if (answer.status) sessionStorage.setItem(TOKEN, sent);
       if (!answer.ok) return say(failure, T.failed(answer.text));
       dialog.close();
@@ -48,21 +49,29 @@ export function build(site, points) {
       (data) => ({ kind: "set_strategy", strategy: data.get("strategy") })),
     authority: (zone) => ask(T.authorityTitle(zone), "", choice("authority", ["observe", "advise", "bounded", "full"], T.authority, T.authorityHint, view?.zones.find((each) => each.name === zone)?.wanted), T.apply,
       (data) => ({ kind: "set_authority", zone, authority: data.get("authority") })),
-    clear: (tag) => ask(`${T.clear}: ${tag}`, "", [], T.apply, () => ({ kind: "clear_override", tag })),
+    clear: (tag) => ask(T.clear, tag, [], T.apply, () => ({ kind: "clear_override", tag })),
     override: (tag) => {
-      const { write, unit } = point.get(tag);
+      const { write, unit, kind } = point.get(tag);
+      const [equipment, name] = tag.split(".");
+      // Shares are shown, and asked for, in per cent.
+      const scale = kind === "fraction" ? 100 : 1;
+      const shown = (value) => Number((value * scale).toPrecision(6));
+      const symbol = kind === "fraction" ? "%" : unitText(unit);
       const longest = Math.floor(site.override_max_s / 60);
-      const present = present_of(tag) ?? write.release;
-      ask(T.overrideTitle(tag), `${T.overrideText(write.min, write.max, unitText(unit))} ${T.asFound(quantity(write.release, unit))}.`, [
-        h("label", {}, `${T.value}, ${unitText(unit)}`, h("input", { name: "value", type: "number", step: "any", min: write.min, max: write.max, value: present, required: true })),
+      const range = T.overrideText(number(shown(write.min)), number(shown(write.max)), symbol, number(shown(write.release)));
+      ask(T.overrideTitle(equipment, T.quantity[name] ?? name), range, [
+        h("p", { class: "muted tagname" }, tag),
+        h("label", {}, symbol ? `${T.value}, ${symbol}` : T.value,
+          h("input", { name: "value", type: "number", step: "any", min: shown(write.min), max: shown(write.max), value: shown(present(tag) ?? write.release), required: true })),
         h("label", {}, T.minutes, h("input", { name: "minutes", type: "number", min: 1, max: longest, value: Math.min(30, longest), required: true })),
-      ], T.apply, (data) => ({ kind: "override", tag, value: Number(data.get("value")), for_s: Number(data.get("minutes")) * 60 }));
+      ], T.apply, (data) => ({ kind: "override", tag, value: Number(data.get("value")) / scale, for_s: Number(data.get("minutes")) * 60 }));
     },
   };
 
-  function present_of(tag) {
+  function present(tag) {
     const [name, quantityName] = tag.split(".");
-    const setpoint = view?.cdus.find((cdu) => cdu.name === name)?.setpoints[quantityName];
+    const all = view ? [view.cdus, view.loops, view.rejection, view.reuse, view.air_units].flat() : [];
+    const setpoint = all.find((each) => each.name === name)?.setpoints[quantityName];
     return setpoint?.commanded ?? setpoint?.reading?.value;
   }
 

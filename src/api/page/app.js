@@ -26,11 +26,11 @@ async function start() {
   setZone(site.time_zone);
   say(byId("site"), site.name);
   document.title = `${site.name} · Isotherm`;
-  const units = new Map(points.map((point) => [point.tag, point.kind === "fraction" ? "fraction" : point.unit]));
+  const units = new Map(points.map((point) => [point.tag, ["fraction", "flag"].includes(point.kind) ? point.kind : point.unit]));
   const operator = actions.build(site, points);
   const parts = [
     header, operator.update, panels.why(site, operator.asks), mimic.build(site, units), panels.books(site), trends.build(site),
-    cdus.build(site, units, operator.asks), panels.events(), panels.jobs(), panels.devices(),
+    cdus.build(site, units, operator.asks), cdus.plant(site, units, operator.asks), panels.events(), panels.jobs(), panels.devices(),
   ];
   await trends.load(site);
 
@@ -64,7 +64,8 @@ function watch() {
   if (!latest) return;
   const silence = performance.now() - latest.came;
   const overdue = silence > latest.patience;
-  const seconds = Math.round(silence / 1000);
+  // In steps, so that a screen reader is not kept talking.
+  const seconds = silence < 10000 ? Math.floor(silence / 1000) : Math.floor(silence / 10000) * 10;
   const banner = byId("banner");
   banner.hidden = !overdue;
   if (overdue) say(banner, connected ? T.dead(seconds) : T.lost(seconds));

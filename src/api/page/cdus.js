@@ -14,13 +14,13 @@ export function ownerText(owner) {
 }
 
 // A setpoint's row: value, who set it, and what it was as found.
-export function setpointRow(tag, name, unit, ask) {
+export function setpointRow(tag, name, unit, ask, prefix = "") {
   const value = h("b", {});
   const owner = h("span", { class: "owner" });
   const found = h("span", { class: "muted" });
   const clear = h("button", { type: "button", class: "small", onclick: () => ask.clear(tag) }, T.clear);
   const button = h("button", { type: "button", class: "small", "aria-label": `${T.override} ${tag}`, onclick: () => ask.override(tag) }, T.override);
-  const node = h("div", { class: "setpoint" }, h("span", {}, T.quantity[name] ?? name), value, h("span", { class: "by" }, owner, " · ", found), h("span", { class: "do" }, clear, button));
+  const node = h("div", { class: "setpoint" }, h("span", {}, prefix + (T.quantity[name] ?? name)), value, h("span", { class: "by" }, owner, " · ", found), h("span", { class: "do" }, clear, button));
   return {
     node,
     update(setpoint) {
@@ -31,6 +31,7 @@ export function setpointRow(tag, name, unit, ask) {
       say(owner, owned + proposed);
       set(owner, "class", `owner ${setpoint.owner?.kind ?? "none"}`);
       say(found, T.asFound(quantity(setpoint.release, unit)));
+      set(node, "class", `setpoint ${setpoint.owner?.kind === "operator" ? "held" : ""}`);
       clear.hidden = setpoint.owner?.kind !== "operator";
     },
   };
@@ -42,6 +43,25 @@ export function build(site, units, ask) {
   const cards = site.cdus.map((cdu) => card(cdu, site, units, ask));
   host.append(...cards.map((each) => each.node));
   return (view) => cards.forEach((each, index) => view.cdus[index] && each.update(view.cdus[index], view));
+}
+
+// The setpoints of the plant: pump skids, heat rejection, reuse, air units.
+export function plant(site, units, ask) {
+  const rows = [];
+  for (const kind of ["loops", "rejection", "reuse", "air_units"]) site[kind].forEach((item, index) => {
+    for (const tag of units.keys()) {
+      const [name, quantityName] = tag.split(".");
+      if (name !== item.name || !(quantityName.endsWith("_setpoint") || quantityName === "enable")) continue;
+      rows.push({ kind, index, quantityName, row: setpointRow(tag, quantityName, units.get(tag), ask, `${name}: `) });
+    }
+  });
+  byId("plant").append(h("div", { class: "setpoints wide" }, rows.map((each) => each.row.node)));
+  return (view) => {
+    for (const { kind, index, quantityName, row } of rows) {
+      const setpoint = view[kind][index]?.setpoints[quantityName];
+      if (setpoint) row.update(setpoint);
+    }
+  };
 }
 
 function card(cdu, site, units, ask) {

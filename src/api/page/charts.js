@@ -135,7 +135,7 @@ export function chart(title, { lines, bands = [], height = 150, minSpan = 1, fro
   new IntersectionObserver((entries) => {
     visible = entries.at(-1).isIntersecting;
     if (visible) draw();
-  }).observe(node);
+  }, { rootMargin: "300px" }).observe(node);
   return {
     node,
     show(next) {

@@ -68,6 +68,7 @@ export const unitText = (unit) => T.unit[unit] ?? unit;
 export function quantity(value, unit) {
   if (!known(value)) return DASH;
   if (unit === "fraction") return `${number(value * 100, 0)} %`;
+  if (unit === "flag") return value ? T.on : T.off;
   if (!unit) return number(value, Number.isInteger(value) ? 0 : 2);
   const decimals = unit === "kW" && Math.abs(value) >= 1000 ? 0 : DECIMALS[unit];
   return `${number(value, decimals)} ${unitText(unit)}`;

@@ -152,7 +152,7 @@ export function build(site, units) {
       for (const [quantityName, node] of values) reading(node, shown, quantityName);
       const running = good(shown.readings.running);
       const local = good(shown.readings.local_control) === 1;
-      const words = local ? T.local : running === 0 ? T.off : running === 1 ? T.running : "";
+      const words = local ? T.localShort : running === 0 ? T.off : running === 1 ? T.running : "";
       if (!compact) say(mark, words);
       else if (local || running === 0) say(values.at(-1)[1], local ? T.localShort : T.off);
       set(mark, "class", `mark ${local ? "alarm" : ""}`);

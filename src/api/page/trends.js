@@ -19,9 +19,10 @@ export const moved = (tag) => past(tag).map(([ms, value]) => [ms + AHEAD.ms, val
 // Loads what the controller remembers; without it the series grow from now.
 export async function load(site) {
   const cdus = ["hall", ...site.cdus.map((cdu) => cdu.name)];
-  const tags = ["hall.cooling_power", "hall.chip_margin"]
+  const tags = ["hall.cooling_power", "hall.chip_margin", "hall.warmest_supply"]
     .concat(cdus.flatMap((name) => [`${name}.heat`, `${name}.heat_mean_${AHEAD.name}`, `${name}.heat_upper_${AHEAD.name}`]));
   const points = site.loops.slice(0, 1).flatMap((loop) => [`${loop.name}.supply_temperature`, `${loop.name}.return_temperature`]);
+  if (site.weather) points.push(`${site.weather.name}.dry_bulb`);
   await Promise.all([fetchInto(tags), fetchInto(points)]);
 }
 
@@ -70,7 +71,7 @@ export function take(view) {
   if (loop) for (const name of ["supply_temperature", "return_temperature"]) add(`${loop.name}.${name}`, ms, good(loop.readings[name]));
   const supplies = view.cdus.map((cdu) => good(cdu.readings.secondary_supply_temperature)).filter(Number.isFinite);
   add("hall.warmest_supply", ms, extreme(Math.max, supplies));
-  add("hall.outdoors", ms, good(view.weather?.readings.dry_bulb));
+  if (view.weather) add(`${view.weather.name}.dry_bulb`, ms, good(view.weather.readings.dry_bulb));
 }
 
 // The data of a heat chart: actual, what was expected of it, and what is expected from now on.
@@ -132,7 +133,7 @@ export function build(site) {
     heat.show(heatData("hall", total, view.forecast.horizons_s, now));
     cooling.show({ data: { cooling: past("hall.cooling_power") }, ...range });
     temperatures.show({
-      data: { return: past(`${loop}.return_temperature`), warmest: past("hall.warmest_supply"), supply: past(`${loop}.supply_temperature`), outdoors: past("hall.outdoors") },
+      data: { return: past(`${loop}.return_temperature`), warmest: past("hall.warmest_supply"), supply: past(`${loop}.supply_temperature`), outdoors: past(`${site.weather?.name}.dry_bulb`) },
       ...range,
     });
     const band = site.limits.chip_margin_k;

@@ -170,18 +170,18 @@ impl Connection {
             }
             Err(error) => {
                 self.not_before = Instant::now() + self.backoff.failed();
-                self.note_all_disconnected(Some(error));
+                self.note_all_disconnected(Some(&error));
                 false
             }
         }
     }
 
-    fn note_all_disconnected(&self, error: Option<String>) {
+    fn note_all_disconnected(&self, error: Option<&str>) {
         for unit in &self.units {
             unit.link.note(|status| {
                 status.connected = false;
                 if error.is_some() {
-                    status.last_error.clone_from(&error);
+                    status.last_error = error.map(str::to_owned);
                 }
             });
         }

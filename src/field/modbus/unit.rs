@@ -16,6 +16,10 @@ use wire::{Profile, codec};
 /// An unchanged setpoint is written again after this time, s: a device that was restarted comes back to it.
 const REFRESH_S: f64 = 60.0;
 
+/// A setpoint that waited longer than this is not written any more, s: the device has missed our heartbeat and runs on
+/// its own setpoints by now, and what was right then may be wrong when it returns.
+const WISH_LIFE_S: f64 = 60.0;
+
 /// Points that a device refuses are asked for again after this time, s.
 const ASK_AGAIN_S: f64 = 600.0;
 
@@ -192,7 +196,8 @@ impl Unit {
     /// Writes what is wanted and due, each value read back at once; the heartbeat last, so that it vouches for the rest.
     pub(super) async fn write_pending(&mut self, session: &mut Session, context: &Context) -> Result<(), Trouble> {
         while let Some((index, wanted)) = self.link.outbox.take(self.heartbeat) {
-            if !self.is_due(context, index, wanted.value) {
+            let too_late = context.now().seconds_since(wanted.at_ms) > WISH_LIFE_S;
+            if too_late || !self.is_due(context, index, wanted.value) {
                 continue;
             }
             if let Err(error) = self.write(session, context, index, wanted.value).await {

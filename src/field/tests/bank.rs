@@ -60,12 +60,12 @@ impl Bank {
         (address, task)
     }
 
-    fn answer(&self, unit: u8, request: Request<'static>) -> Result<Option<Response>, ExceptionCode> {
+    fn answer(&self, unit: u8, request: &Request<'static>) -> Result<Option<Response>, ExceptionCode> {
         let mut manners = self.set();
         if manners.silent.contains(&unit) {
             return Ok(None);
         }
-        match request {
+        match *request {
             Request::ReadInputRegisters(start, count) => manners
                 .read(unit, start, count)
                 .map(|words| Some(Response::ReadInputRegisters(words))),
@@ -111,7 +111,7 @@ impl Service for Bank {
         let delay = bank.set().delay;
         Box::pin(async move {
             tokio::time::sleep(delay).await;
-            bank.answer(request.slave, request.request)
+            bank.answer(request.slave, &request.request)
         })
     }
 }

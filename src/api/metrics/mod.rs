@@ -1,0 +1,166 @@
+//! `/metrics` in the Prometheus text format (version 0.0.4). The families and their help below are the documentation
+//! of the names, on which dashboards and alarms rely. A value that is not known, not good or not finite has no sample,
+//! so that a graph shows a gap and an alarm on absence works.
+
+mod books;
+mod exposition;
+mod plant;
+
+use super::view::View;
+use crate::site::{Site, StrategyKind};
+use crate::snapshot::Severity;
+use exposition::{Exposition, flag};
+use std::collections::BTreeMap;
+
+/// Occurrences of events by severity and code.
+pub(super) type EventCounts = BTreeMap<(Severity, String), u64>;
+
+/// The metrics of the latest view; before the first cycle only what is known without one.
+pub(super) fn encode(site: &Site, view: Option<&View>, events: &EventCounts) -> String {
+    let mut out = Exposition::new();
+    out.family(
+        "isotherm_build_info",
+        "gauge",
+        "Always 1; the version of the program and the name of the site are labels.",
+    );
+    out.sample(&[("version", env!("CARGO_PKG_VERSION")), ("site", &site.name)], 1.0);
+    plant::limits(&mut out, site);
+    out.family(
+        "isotherm_events_total",
+        "counter",
+        "Events since the start, by severity and code.",
+    );
+    for ((severity, code), count) in events {
+        let severity = match severity {
+            Severity::Info => "info",
+            Severity::Warning => "warning",
+            Severity::Alarm => "alarm",
+        };
+        out.sample(&[("severity", severity), ("code", code)], *count as f64);
+    }
+    if let Some(view) = view {
+        cycle(&mut out, view);
+        plant::points(&mut out, site, view);
+        plant::setpoints(&mut out, view);
+        plant::zones(&mut out, view);
+        plant::heat(&mut out, view);
+        books::books(&mut out, site, view);
+        edges(&mut out, view);
+    }
+    out.into_text()
+}
+
+fn cycle(out: &mut Exposition, view: &View) {
+    let pace = &view.pace;
+    out.single(
+        "isotherm_cycles_total",
+        "counter",
+        "Cycles completed.",
+        view.cycle as f64,
+    );
+    out.single(
+        "isotherm_cycle_age_seconds",
+        "gauge",
+        "Real time since the last cycle ended.",
+        view.age().as_secs_f64(),
+    );
+    out.single(
+        "isotherm_cycle_period_seconds",
+        "gauge",
+        "Period of the cycle, in plant time.",
+        pace.period_s,
+    );
+    out.single(
+        "isotherm_cycle_step_seconds",
+        "gauge",
+        "Real time that the last step took.",
+        pace.step_ms / 1000.0,
+    );
+    out.single(
+        "isotherm_cycle_late_total",
+        "counter",
+        "Cycles that began more than half a period late.",
+        pace.late as f64,
+    );
+    out.single(
+        "isotherm_cycle_overruns_total",
+        "counter",
+        "Steps that took longer than half a period.",
+        pace.overruns as f64,
+    );
+    out.single(
+        "isotherm_speed_ratio",
+        "gauge",
+        "How much faster than real time the plant's time runs; 1 on a real plant.",
+        view.speed,
+    );
+    out.family(
+        "isotherm_strategy",
+        "gauge",
+        "1 for the strategy whose plan is used, 0 for the others.",
+    );
+    for kind in [StrategyKind::Fixed, StrategyKind::TrimRespond, StrategyKind::Predictive] {
+        out.sample(&[("strategy", kind.name())], flag(kind == view.control.strategy));
+    }
+}
+
+fn edges(out: &mut Exposition, view: &View) {
+    let jobs = &view.jobs;
+    out.family("isotherm_jobs", "gauge", "Jobs in the queue by state.");
+    for (state, count) in [
+        ("running", jobs.running),
+        ("starting", jobs.starting),
+        ("pending", jobs.pending),
+    ] {
+        out.sample(&[("state", state)], count as f64);
+    }
+    out.family(
+        "isotherm_queue_age_seconds",
+        "gauge",
+        "Age of the job queue, in plant time; none where no feed ever answered.",
+    );
+    if let Some(age_s) = jobs.age_s {
+        out.sample(&[], age_s);
+    }
+    out.family("isotherm_device_connected", "gauge", "Whether a device's link stands.");
+    for device in &view.devices {
+        out.sample(&[("device", &device.id)], flag(device.connected));
+    }
+    out.family(
+        "isotherm_device_age_seconds",
+        "gauge",
+        "Plant time since a device last answered.",
+    );
+    for device in &view.devices {
+        if let Some(age_s) = device.age_s {
+            out.sample(&[("device", &device.id)], age_s);
+        }
+    }
+    out.family(
+        "isotherm_device_errors_total",
+        "counter",
+        "Failures of a device's link since the start.",
+    );
+    for device in &view.devices {
+        out.sample(&[("device", &device.id)], device.errors as f64);
+    }
+    let store = &view.store;
+    out.single(
+        "isotherm_store_ok",
+        "gauge",
+        "Whether the local record is being written.",
+        flag(store.state == "ok"),
+    );
+    out.single(
+        "isotherm_store_segments",
+        "gauge",
+        "Segments of the local record.",
+        store.segments as f64,
+    );
+    out.single(
+        "isotherm_store_bytes",
+        "gauge",
+        "Size of the local record.",
+        store.bytes as f64,
+    );
+}

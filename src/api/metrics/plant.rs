@@ -1,0 +1,199 @@
+//! The plant and what control does with it: limits, points, setpoints, zones, heat and its forecast.
+
+use super::exposition::{Exposition, flag};
+use crate::api::view::{EquipmentView, ReadingView, View};
+use crate::safety::Level;
+use crate::site::{Authority, Band, Site};
+use crate::snapshot::{HeatBand, HeatSource};
+
+pub(super) fn limits(out: &mut Exposition, site: &Site) {
+    let limits = &site.limits;
+    out.family(
+        "isotherm_limit",
+        "gauge",
+        "Limits of the hall by their thresholds, in the unit that ends the name: _c in degC, _k in K.",
+    );
+    let bands: [(&str, &Band); 5] = [
+        ("secondary_supply_c", &limits.secondary_supply_c),
+        ("rack_return_c", &limits.rack_return_c),
+        ("chip_margin_k", &limits.chip_margin_k),
+        ("dew_point_margin_k", &limits.dew_point_margin_k),
+        ("room_c", &limits.room_c),
+    ];
+    for (name, band) in bands {
+        for (threshold, value) in [
+            ("target", band.target),
+            ("critical", band.critical),
+            ("trip", band.trip),
+        ] {
+            out.sample(&[("limit", name), ("threshold", threshold)], value);
+        }
+    }
+}
+
+pub(super) fn points(out: &mut Exposition, site: &Site, view: &View) {
+    let points = || site.points.iter().zip(&view.readings);
+    out.family(
+        "isotherm_point",
+        "gauge",
+        "Last reading of a point, where it is good, in its canonical unit.",
+    );
+    for (spec, reading) in points() {
+        if let Some(value) = reading.as_ref().and_then(ReadingView::good) {
+            out.sample(&[("tag", &spec.tag), ("unit", spec.unit.symbol())], value);
+        }
+    }
+    out.family(
+        "isotherm_point_quality",
+        "gauge",
+        "Quality of a point's last reading: 0 never reported, 1 stale, 2 bad, 3 good.",
+    );
+    for (spec, reading) in points() {
+        let quality = match reading.as_ref().map(|reading| reading.quality) {
+            None => 0.0,
+            Some("stale") => 1.0,
+            Some("good") => 3.0,
+            Some(_) => 2.0,
+        };
+        out.sample(&[("tag", &spec.tag)], quality);
+    }
+}
+
+/// Every equipment in the view.
+fn equipment(view: &View) -> impl Iterator<Item = &EquipmentView> {
+    let units = view
+        .loops
+        .iter()
+        .chain(&view.rejection)
+        .chain(&view.reuse)
+        .chain(&view.air_units);
+    units
+        .chain(view.cdus.iter().map(|cdu| &cdu.equipment))
+        .chain(view.racks.iter().map(|rack| &rack.equipment))
+}
+
+pub(super) fn setpoints(out: &mut Exposition, view: &View) {
+    let all = || {
+        let all = equipment(view).flat_map(|equipment| {
+            equipment
+                .setpoints
+                .iter()
+                .map(move |(quantity, set)| (format!("{}.{quantity}", equipment.name), set))
+        });
+        all.filter(|(tag, _)| !tag.ends_with(".heartbeat"))
+    };
+    out.family(
+        "isotherm_setpoint",
+        "gauge",
+        "Commanded setpoint of a point in its canonical unit; none where nothing is commanded.",
+    );
+    for (tag, set) in all() {
+        if let Some(value) = set.commanded {
+            out.sample(&[("tag", &tag)], value);
+        }
+    }
+    out.family(
+        "isotherm_setpoint_planned",
+        "gauge",
+        "Setpoint that the strategy wants.",
+    );
+    for (tag, set) in all() {
+        if let Some(value) = set.planned {
+            out.sample(&[("tag", &tag)], value);
+        }
+    }
+    out.family(
+        "isotherm_setpoint_owner",
+        "gauge",
+        "Always 1; the label tells who stands behind the commanded setpoint: strategy, operator, safety or release.",
+    );
+    for (tag, set) in all() {
+        if let Some(owner) = &set.owner {
+            out.sample(&[("tag", &tag), ("owner", owner.kind)], 1.0);
+        }
+    }
+}
+
+pub(super) fn zones(out: &mut Exposition, view: &View) {
+    out.family(
+        "isotherm_zone_level",
+        "gauge",
+        "Level of caution of a zone: 0 normal, 1 guarded, 2 critical, 3 failsafe.",
+    );
+    for zone in &view.zones {
+        let level = match zone.level {
+            Level::Normal => 0.0,
+            Level::Guarded => 1.0,
+            Level::Critical => 2.0,
+            Level::Failsafe => 3.0,
+        };
+        out.sample(&[("zone", &zone.name)], level);
+    }
+    let rank = |authority| match authority {
+        Authority::Observe => 0.0,
+        Authority::Advise => 1.0,
+        Authority::Bounded => 2.0,
+        Authority::Full => 3.0,
+    };
+    out.family(
+        "isotherm_zone_authority",
+        "gauge",
+        "Authority in force in a zone: 0 observe, 1 advise, 2 bounded, 3 full.",
+    );
+    for zone in &view.zones {
+        out.sample(&[("zone", &zone.name)], rank(zone.authority));
+    }
+    out.family(
+        "isotherm_zone_authority_wanted",
+        "gauge",
+        "Authority asked for in a zone, on the same scale.",
+    );
+    for zone in &view.zones {
+        out.sample(&[("zone", &zone.name)], rank(zone.wanted));
+    }
+}
+
+pub(super) fn heat(out: &mut Exposition, view: &View) {
+    let cdus = view.cdus.iter().map(|cdu| (cdu.equipment.name.as_str(), &cdu.heat));
+    let racks = view.racks.iter().map(|rack| (rack.equipment.name.as_str(), &rack.heat));
+    let bands: Vec<(&str, &HeatBand)> = cdus.chain(racks).collect();
+    out.family(
+        "isotherm_heat_kilowatts",
+        "gauge",
+        "Heat of a CDU or rack into the liquid, now.",
+    );
+    for (name, band) in &bands {
+        out.sample(&[("equipment", name)], band.now_kw);
+    }
+    let horizons = view.forecast.horizons_s.map(|seconds| seconds.to_string());
+    let mut ahead = |name, help, values: fn(&HeatBand) -> &[f64]| {
+        out.family(name, "gauge", help);
+        for (equipment, band) in &bands {
+            for (horizon, value) in horizons.iter().zip(values(band)) {
+                out.sample(&[("equipment", equipment), ("horizon_s", horizon)], *value);
+            }
+        }
+    };
+    ahead(
+        "isotherm_heat_forecast_mean_kilowatts",
+        "Heat expected at a horizon.",
+        |band| &band.mean_kw,
+    );
+    ahead(
+        "isotherm_heat_forecast_upper_kilowatts",
+        "Upper bound of the heat at a horizon.",
+        |band| &band.upper_kw,
+    );
+    out.family(
+        "isotherm_forecast_source",
+        "gauge",
+        "1 for what the forecast was made from, 0 for the others.",
+    );
+    for (name, source) in [
+        ("queue", HeatSource::Queue),
+        ("rack_power", HeatSource::RackPower),
+        ("feedback", HeatSource::Feedback),
+    ] {
+        out.sample(&[("source", name)], flag(source == view.forecast.source));
+    }
+}
