@@ -304,6 +304,17 @@ impl Memory<'_> {
         ]
     }
 
+    /// Runs of the same user and name that finished in service, and what they drew.
+    pub(super) fn in_service(&self, groups: &Groups) -> Option<(f64, GpuPower)> {
+        let recent = self.recent?.runs.get(&groups.user_and_name)?;
+        let before = self
+            .trained
+            .runs
+            .get(&groups.user_and_name)
+            .map_or(0, |runs| runs.count);
+        Some((f64::from(recent.count.saturating_sub(before)), recent.mean))
+    }
+
     /// What the last finished job of the same user drew, or of any user: the naive forecast that a model must beat.
     pub(super) fn last_finished(&self, groups: &Groups) -> GpuPower {
         self.runs(groups.user)

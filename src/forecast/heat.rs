@@ -275,3 +275,6 @@ fn which_racks(site: &Site, lost: &[usize]) -> String {
         named.collect::<Vec<_>>().join(", ")
     )
 }
+
+#[cfg(test)]
+mod tests;

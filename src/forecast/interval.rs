@@ -182,16 +182,17 @@ mod tests {
     }
 
     /// Runs persistence over a series and answers the share of values at or below the bound, once there is one.
-    fn coverage(series: &[f64], horizon_s: f64, wanted: f64) -> f64 {
+    fn coverage(series: &[f64], horizon_s: u32, wanted: f64) -> f64 {
         let mut interval = Interval::default();
         let (mut covered, mut bounded) = (0.0, 0.0);
-        let step_ms = 5000;
+        let (step_s, steps_ahead) = (5, horizon_s as usize / 5);
+        let horizon_s = f64::from(horizon_s);
         for (step, value) in series.iter().enumerate() {
-            let now_ms = step as u64 * step_ms;
+            let now_ms = step as u64 * 1000 * step_s;
             interval.mature(horizon_s, wanted, now_ms, |_| Some((*value, 100.0)));
             let upper = interval.margin().map_or(f64::INFINITY, |margin| value + 100.0 * margin);
             interval.sample(horizon_s, now_ms, 1, |_| Some((*value, upper)));
-            let ahead = step + (horizon_s * 1000.0) as usize / step_ms as usize;
+            let ahead = step + steps_ahead;
             if let Some(actual) = series.get(ahead).filter(|_| upper.is_finite()) {
                 bounded += 1.0;
                 covered += f64::from(*actual <= upper);
@@ -222,7 +223,7 @@ mod tests {
                 value
             })
             .collect();
-        for (horizon_s, wanted) in [(60.0, 0.9), (300.0, 0.9), (900.0, 0.95)] {
+        for (horizon_s, wanted) in [(60, 0.9), (300, 0.9), (900, 0.95)] {
             let got = coverage(&series, horizon_s, wanted);
             assert!((got - wanted).abs() < 0.015, "{got} for {wanted} at {horizon_s} s");
         }
@@ -234,7 +235,7 @@ mod tests {
         let series: Vec<f64> = (0..100_000)
             .map(|step| 50.0 + (uniform() - 0.5) * if step < 50_000 { 2.0 } else { 40.0 })
             .collect();
-        let got = coverage(&series, 60.0, 0.9);
+        let got = coverage(&series, 60, 0.9);
         assert!((got - 0.9).abs() < 0.02, "{got}");
     }
 

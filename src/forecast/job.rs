@@ -34,17 +34,24 @@ impl JobModel {
         self.predict_with(&submission, &Groups::of(&submission), None)
     }
 
-    /// As [`JobModel::predict`], with what was seen since.
+    /// As [`JobModel::predict`], with what was seen since. The more runs of the same user and name finished in service,
+    /// the more they count themselves: trees cannot answer beyond what they were trained on.
     pub(super) fn predict_with(&self, job: &Submission<'_>, groups: &Groups, recent: Option<&History>) -> GpuPower {
-        let row = Memory {
+        let memory = Memory {
             trained: &self.history,
             recent,
+        };
+        let row = memory.row(job, groups);
+        let (mut mean_w, mut peak_w) = (self.mean.predict(&row), self.peak.predict(&row));
+        if let Some((runs, drew)) = memory.in_service(groups) {
+            let weight = runs / (runs + 2.0);
+            mean_w += weight * (drew.mean_w - mean_w);
+            peak_w += weight * (drew.peak_w - peak_w);
         }
-        .row(job, groups);
-        let mean_w = self.mean.predict(&row).clamp(0.0, self.ceiling_w);
+        let mean_w = mean_w.clamp(0.0, self.ceiling_w);
         GpuPower {
             mean_w,
-            peak_w: self.peak.predict(&row).clamp(mean_w, self.ceiling_w),
+            peak_w: peak_w.clamp(mean_w, self.ceiling_w),
         }
     }
 

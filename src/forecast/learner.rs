@@ -330,7 +330,9 @@ mod tests {
     #[test]
     fn the_elastic_net_finds_a_line_far_from_the_origin() {
         let (mut rows, _) = rows();
-        rows.iter_mut().for_each(|row| row[0] += 10_000.0);
+        for row in &mut rows {
+            row[0] += 10_000.0;
+        }
         let targets: Vec<f64> = rows.iter().map(|row| 500.0 + 2.0 * (row[0] - 10_000.0)).collect();
         let linear = Linear::fit(&rows, &targets).unwrap();
         for (row, target) in rows.iter().zip(&targets) {

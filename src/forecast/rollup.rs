@@ -13,11 +13,11 @@ use crate::snapshot::{HORIZONS, HORIZONS_S, Job, JobQueue, JobState, Now};
 /// A job loads data first: what it draws before this age says nothing of its level, s.
 const LOADING_S: f64 = 180.0;
 /// Time after that until its own level has replaced the prediction, s.
-const TRUST_S: f64 = 600.0;
+const TRUST_S: f64 = 240.0;
 /// Memory of a job's own level, s.
-const LEVEL_S: f64 = 600.0;
+const LEVEL_S: f64 = 1200.0;
 /// Dips (checkpoints, evaluations) last about this long before a job is back at its level, s.
-const DIP_S: f64 = 120.0;
+const DIP_S: f64 = 90.0;
 /// A start that has not come this long after it was expected is no longer counted on, s.
 const OVERDUE_S: f64 = 300.0;
 /// Starts at least this likely are in the high course.
@@ -173,30 +173,30 @@ fn run(
     // What it is to settle at, as a share of the prediction.
     let settled = 1.0 + trust * (tracked.ratio - 1.0);
     let (mut drawn_kw, mut predicted_kw) = (0.0, 0.0);
-    let (Some(racks_mean), Some(racks_high)) = (rollup.mean.get_mut(..), rollup.high.get_mut(..)) else {
-        return;
-    };
     for placed in &tracked.placed {
         let Some(ratio) = shared.get(placed.rack).copied().flatten() else {
             continue;
         };
-        let (Some(mean), Some(high)) = (racks_mean.get_mut(placed.rack), racks_high.get_mut(placed.rack)) else {
+        let (Some(mean), Some(high)) = (rollup.mean.get_mut(placed.rack), rollup.high.get_mut(placed.rack)) else {
             continue;
         };
         let part_kw = ratio * placed.mean_kw;
         drawn_kw += part_kw;
         predicted_kw += placed.mean_kw;
+        let settled_kw = settled * placed.mean_kw;
         let young_peak_kw = (1.0 - trust) * placed.peak_kw + trust * part_kw;
         for (h, ahead_s) in HORIZONS_S.into_iter().enumerate() {
             let kept = trust * libm::exp(-ahead_s / DIP_S);
-            let level_kw = settled * placed.mean_kw + kept * (part_kw - settled * placed.mean_kw);
+            let level_kw = settled_kw + kept * (part_kw - settled_kw);
             let ends_kw = end_chance(age_s, job.time_limit_s, ahead_s) * (1.0 - ends.refill[h]) * level_kw;
             mean[h] += level_kw - ends_kw - part_kw;
-            high[h] += level_kw.max(part_kw).max(young_peak_kw) - part_kw;
+            high[h] += settled_kw.max(part_kw).max(young_peak_kw) - part_kw;
         }
     }
     if age_s > LOADING_S && predicted_kw > 0.0 {
-        tracked.ratio += (drawn_kw / predicted_kw - tracked.ratio) * (dt_s / LEVEL_S).min(1.0);
+        // The mean since loading at first, then of the last while.
+        let memory_s = (age_s - LOADING_S).min(LEVEL_S);
+        tracked.ratio += (drawn_kw / predicted_kw - tracked.ratio) * (dt_s / memory_s.max(1.0)).min(1.0);
     }
     if predicted_kw > 0.0 {
         tracked.observed_s += dt_s;

@@ -1,6 +1,6 @@
 //! Job events on MQTT, and the queue that follows from them.
 //!
-//! Topic `isotherm/jobs`, or as configured; one event a message, JSON, QoS 1:
+//! Topic `isotherm/jobs`, or as configured; one event a message, JSON, `QoS` 1:
 //!
 //! ```json
 //! {"event": "submit" | "announce" | "start" | "end", "time_ms": 1700000000000,

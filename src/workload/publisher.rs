@@ -44,14 +44,14 @@ impl FeedStatus {
             None => format!("nothing read from {} yet", self.source),
         };
         if self.unknown_nodes > 0 {
-            text += &format!(
-                "; {} nodes belong to no rack ({}, ...)",
-                self.unknown_nodes,
-                self.unknown_examples.join(", ")
+            let examples = self.unknown_examples.join(", ");
+            text = format!(
+                "{text}; {} nodes belong to no rack ({examples}, ...)",
+                self.unknown_nodes
             );
         }
         if let Some(error) = &self.last_error {
-            text += &format!("; {} failures, the last: {error}", self.failures);
+            text = format!("{text}; {} failures, the last: {error}", self.failures);
         }
         text
     }

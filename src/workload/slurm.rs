@@ -223,7 +223,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// As 22.05 prints it (OpenAPI v0.0.38), cut to a few fields beside those that are read.
+    /// As 22.05 prints it (`OpenAPI` v0.0.38), cut to a few fields beside those that are read.
     const PLAIN: &str = r#"{"meta": {"Slurm": {"version": {"major": 22}}}, "errors": [], "jobs": [
       {"job_id": 101, "job_state": "RUNNING", "user_name": "ann", "account": "llm", "name": "pretrain-70b",
        "partition": "gpu", "nodes": "r01n[01-02,05]", "node_count": 3, "tres_req_str": "cpu=192,mem=1T,node=3,billing=192,gres/gpu=12",

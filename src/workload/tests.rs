@@ -122,7 +122,7 @@ async fn a_command_is_run_and_one_that_hangs_or_fails_is_an_error() {
             .contains("took longer")
     );
     assert!(begun.elapsed() < Duration::from_secs(10));
-    let minute = Duration::from_secs(60);
+    let minute = Duration::from_mins(1);
     assert!(
         failed("echo 'slurmctld is down' >&2; exit 3", minute)
             .await
@@ -145,7 +145,7 @@ async fn a_trace_is_replayed_in_the_plants_time() {
 }
 
 /// The broker's side of one connection, as far as a subscriber needs it (MQTT 3.1.1): accepts, acknowledges the
-/// subscription, then publishes the events at QoS 0.
+/// subscription, then publishes the events at `QoS` 0.
 async fn broker(listener: &TcpListener, events: &[String]) -> TcpStream {
     let (mut stream, _) = listener.accept().await.unwrap();
     assert_eq!(packet(&mut stream).await.0 >> 4, 1, "CONNECT");
