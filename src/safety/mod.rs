@@ -1,91 +1,107 @@
 //! What a plan may do. The only maker of [`Commands`].
+//!
+//! Written to be read whole. Nothing here knows a forecast, a strategy or a model; the inputs are the site, the
+//! readings and the plan. In reading order:
+//!
+//! | file | subject |
+//! |---|---|
+//! | `readings` | the last good value of each point, its age, and how bad the truth may be by now |
+//! | `doubts` | frozen and implausible readings, energy balance |
+//! | `limits` | three thresholds with hysteresis make a level |
+//! | `missing` | lost readings make failsafe, each cause with its strength |
+//! | `devices` | arming, heartbeats, local control |
+//! | `surroundings` | leaks and weather |
+//! | `dew_point`, `min_flow` | the floor under supply temperature, the floor under pressure |
+//! | `demand` | the join: for each setpoint the demand with the most cooling wins |
+//! | `facts` | all of the above for one cycle |
+//! | `wishes` | which parts of a plan are fit to be considered |
+//! | `requests` | what people ask for |
+//! | `authority` | who may write: demotion and return |
+//! | `held` | the setpoints that are ours, and whether the devices took them |
+//! | `ruling` | from a wish to a value: band, demands, dew point, bounds, rates |
+//! | `commands` | the sealed result |
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        clippy::wildcard_enum_match_arm,
+        clippy::float_cmp,
+        clippy::disallowed_methods,
+        clippy::disallowed_types
+    )
+)]
 
+mod authority;
 mod commands;
+mod demand;
+mod devices;
+mod dew_point;
+mod doubts;
+mod facts;
+mod held;
+mod limits;
+mod min_flow;
+mod missing;
+mod notices;
+mod readings;
+mod report;
+mod requests;
+mod ruling;
+mod state;
+mod surroundings;
+mod wishes;
 
-use crate::site::{Authority, Site};
-use crate::snapshot::{Event, Now, Plan, Request, Snapshot};
+#[cfg(test)]
+mod properties;
+
 pub use commands::{Command, Commands};
-use serde::{Deserialize, Serialize};
+pub use facts::Facts;
+pub use report::{Change, Level, SafetyReport, ZoneReport};
+pub use state::State;
 
-/// What safety remembers from cycle to cycle.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct State {}
-
-/// What is true of the plant, found before any model is asked.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Facts {}
-
-/// How cautious a zone has to be; later is more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Level {
-    /// Within targets.
-    #[default]
-    Normal,
-    /// Between target and critical: no less cooling than now.
-    Guarded,
-    /// Beyond critical, until back under target: most cooling.
-    Critical,
-    /// Required readings missing, or boot: the failsafe setpoints of the zone's causes.
-    Failsafe,
-}
-
-/// One zone's part of the report.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ZoneReport {
-    /// Level in force.
-    pub level: Level,
-    /// Authority in force (after demotions).
-    pub authority: Authority,
-    /// Authority asked for by the configuration or a person.
-    pub wanted: Authority,
-    /// Why, each with its evidence.
-    pub causes: Vec<String>,
-}
-
-/// What safety did and why.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct SafetyReport {
-    /// One a zone.
-    pub zones: Vec<ZoneReport>,
-    /// Setpoints of the plan that were refused or changed: tag, wanted, given, why.
-    pub changes: Vec<Change>,
-    /// What happened.
-    pub events: Vec<Event>,
-}
-
-/// One refused or changed setpoint.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Change {
-    /// Tag of the point.
-    pub tag: String,
-    /// What the plan wanted.
-    pub wanted: f64,
-    /// What was commanded, `None` where nothing was.
-    pub given: Option<f64>,
-    /// The rule that did it.
-    pub why: String,
-}
+use crate::site::Site;
+use crate::snapshot::{Now, Plan, Request, Snapshot};
 
 /// Looks at the plant with safety's own sensors, before any model.
-pub fn assess(_site: &Site, _snapshot: &Snapshot, _state: &mut State, _now: Now) -> Facts {
-    Facts::default()
+pub fn assess(site: &Site, snapshot: &Snapshot, state: &mut State, now: Now) -> Facts {
+    state.fit(site, now);
+    facts::find(site, snapshot, state, now)
 }
 
 /// Turns a plan and requests into commands.
 pub fn judge(
-    _site: &Site,
-    _facts: &Facts,
-    _plan: &Plan,
-    _requests: &[Request],
-    _snapshot: &Snapshot,
-    _state: &mut State,
-    _now: Now,
+    site: &Site,
+    facts: &Facts,
+    plan: &Plan,
+    requests: &[Request],
+    snapshot: &Snapshot,
+    state: &mut State,
+    now: Now,
 ) -> (Commands, SafetyReport) {
-    (Commands::seal(0, vec![]), SafetyReport::default())
+    state.fit(site, now);
+    state.cycle = state.cycle.wrapping_add(1);
+    let mut notices = facts.notices.clone();
+    let stopped = requests::hear(site, requests, state, &mut notices, now);
+    let wishes = wishes::sift(site, plan, &mut notices);
+    authority::settle(site, facts, &wishes, state, &mut notices, now);
+    let (list, changes) = if stopped {
+        (held::hand_back(site, &mut state.held), vec![])
+    } else {
+        ruling::rule(site, facts, &wishes, snapshot, state, &mut notices, now)
+    };
+    let report = SafetyReport {
+        zones: authority::report(site, facts, state),
+        changes,
+        events: notices.close(site, &mut state.active),
+    };
+    (Commands::seal(state.cycle, list), report)
 }
 
-/// The commands that give every writable point back: shutdown, lost lease and demotion take this path.
-pub fn release(_site: &Site, _state: &mut State, _now: Now) -> Commands {
-    Commands::seal(0, vec![])
+/// The commands that give every point that is held back to the plant as found: shutdown, a panic and a person's stop
+/// take this path. Points that were never written are left alone.
+pub fn release(site: &Site, state: &mut State, now: Now) -> Commands {
+    state.fit(site, now);
+    Commands::seal(state.cycle, held::hand_back(site, &mut state.held))
 }
