@@ -10,7 +10,7 @@ mod logging;
 mod replay;
 mod report;
 mod run;
-//mod train;
+mod train;
 #[cfg(feature = "sim")]
 mod trial;
 
@@ -44,7 +44,7 @@ enum Command {
     #[cfg(feature = "sim")]
     Trial(trial::Args),
     /// Train a model of job power from finished jobs.
-    //T
+    Train(train::Args),
     /// Print the energy, water, heat, carbon and cost of each recorded day.
     Report(report::Args),
     /// Run recorded cycles again and compare every bit.
@@ -87,7 +87,7 @@ pub fn run() -> ExitCode {
         Command::Check(args) => check::run(&args),
         #[cfg(feature = "sim")]
         Command::Trial(args) => trial::run(&args),
-        //T
+        Command::Train(args) => train::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Replay(args) => replay::run(&args),
     };

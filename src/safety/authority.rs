@@ -1,66 +1,165 @@
-//! Who may write in a zone: graded authority, demotion on vetoes, timed return.
+//! Who may write: authority falls by itself, returns after a clean time, and rises only by a person.
 
-use super::state::{State, ZoneState};
-use crate::site::{Authority, Site, ZoneId};
-use crate::snapshot::Now;
+use super::facts::Facts;
+use super::notices::Notices;
+use super::report::{Level, ZoneReport};
+use super::state::State;
+use super::wishes::Wishes;
+use crate::site::{Authority, SafetySettings, Site, ZoneId};
+use crate::snapshot::{Now, Severity};
+use serde::{Deserialize, Serialize};
 
-/// Makes the zones' memory on the first cycle, and drops vetoes that are past their window.
-pub(super) fn keep(site: &Site, state: &mut State, now: Now) {
-    if state.zones.len() != site.zones.len() {
-        let fresh = |zone: &crate::site::Zone| ZoneState {
-            wanted: zone.authority,
-            demoted_until_ms: None,
-            vetoes: Vec::new(),
-            leaving: false,
-            stopped: false,
-        };
-        state.zones = site.zones.iter().map(fresh).collect();
+/// One zone's authority and its record.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct ZoneState {
+    /// Asked for by the configuration or a person.
+    wanted: Authority,
+    /// Lowered to this, and clean since then.
+    demoted: Option<(Authority, u64)>,
+    /// Times of the vetoes in the window.
+    vetoes: Vec<u64>,
+    /// Level of the last cycle.
+    level: Level,
+}
+
+/// The name in events.
+pub(super) const fn name(authority: Authority) -> &'static str {
+    match authority {
+        Authority::Observe => "observe",
+        Authority::Advise => "advise",
+        Authority::Bounded => "bounded",
+        Authority::Full => "full",
     }
-    for zone in &mut state.zones {
-        zone.vetoes.retain(|at| now.seconds_since(*at) <= site.safety.veto_window_s);
-        if zone.demoted_until_ms.is_some_and(|until| now.mono_ms >= until) && zone.vetoes.is_empty() {
-            zone.demoted_until_ms = None;
+}
+
+impl ZoneState {
+    pub(super) const fn new(wanted: Authority) -> Self {
+        Self {
+            wanted,
+            demoted: None,
+            vetoes: vec![],
+            level: Level::Normal,
+        }
+    }
+
+    /// A person's word: it counts at once and forgets demotions.
+    pub(super) fn set(&mut self, wanted: Authority) {
+        self.wanted = wanted;
+        self.demoted = None;
+        self.vetoes.clear();
+    }
+
+    /// The authority in force.
+    pub(super) fn effective(&self) -> Authority {
+        self.demoted.map_or(self.wanted, |(to, _)| to.min(self.wanted))
+    }
+
+    /// Counts a veto; answers whether there are too many by now.
+    fn veto(&mut self, settings: &SafetySettings, now: Now) -> bool {
+        self.vetoes.push(now.mono_ms);
+        self.vetoes.retain(|at| *at <= now.mono_ms && now.seconds_since(*at) <= settings.veto_window_s);
+        let too_many = usize::try_from(settings.veto_limit).is_ok_and(|limit| self.vetoes.len() >= limit);
+        if too_many {
+            self.vetoes.clear();
+        }
+        too_many
+    }
+}
+
+/// Settles each zone's authority for this cycle: a refused plan or a limit reached is a veto, too many vetoes lower by
+/// one step, lost readings to bounded at most.
+pub(super) fn settle(
+    site: &Site,
+    facts: &Facts,
+    wishes: &Wishes<'_>,
+    state: &mut State,
+    notices: &mut Notices,
+    now: Now,
+) {
+    let zones = site.zones.iter().zip(&mut state.zones).zip(&facts.zones);
+    for (((config, zone), found), id) in zones.zip((0..).map(ZoneId)) {
+        if found.level != zone.level {
+            tell_level(&config.name, zone.level, found.level, &found.causes, notices);
+        }
+        let breached = found.level == Level::Critical && zone.level < Level::Critical;
+        zone.level = found.level;
+        let vetoed = wishes.is_rejected(id) || breached;
+        let before = zone.effective();
+        let mut to = before;
+        let mut why = "";
+        if vetoed && zone.veto(&site.safety, now) {
+            to = before.min(match before {
+                Authority::Full => Authority::Bounded,
+                Authority::Bounded | Authority::Advise => Authority::Advise,
+                Authority::Observe => Authority::Observe,
+            });
+            why = "too many vetoes";
+        }
+        if found.lost && before == Authority::Full {
+            to = to.min(Authority::Bounded);
+            why = "required readings were lost";
+        }
+        let unclean = vetoed || found.lost || found.level >= Level::Critical;
+        if to < before {
+            zone.demoted = Some((to, now.mono_ms));
+            let text = format!(
+                "{why}: authority falls from {} to {}; it returns after {:.0} s without an incident",
+                name(before),
+                name(to),
+                site.safety.return_after_s
+            );
+            notices.tell(Severity::Alarm, "authority_demoted", config.name.clone(), text);
+        } else if let Some((to, since_ms)) = zone.demoted {
+            if unclean || since_ms > now.mono_ms {
+                zone.demoted = Some((to, now.mono_ms));
+            } else if now.seconds_since(since_ms) >= site.safety.return_after_s {
+                zone.demoted = None;
+                let text = format!("clean again: authority returns to {}", name(zone.effective()));
+                notices.tell(Severity::Info, "authority_returned", config.name.clone(), text);
+            }
         }
     }
 }
 
-/// The authority in force.
-pub(super) const fn in_force(zone: &ZoneState) -> Authority {
-    if zone.demoted_until_ms.is_some() { Authority::Observe } else { zone.wanted }
-}
-
-/// Whether we write in a zone on our own account.
-pub(super) const fn writes(authority: Authority) -> bool {
-    matches!(authority, Authority::Bounded | Authority::Full)
-}
-
-/// Counts a veto; answers whether it demoted the zone.
-pub(super) fn veto(site: &Site, zone: &mut ZoneState, now: Now) -> bool {
-    zone.vetoes.push(now.mono_ms);
-    let limit = usize::try_from(site.safety.veto_limit).unwrap_or(usize::MAX);
-    if zone.vetoes.len() < limit || zone.demoted_until_ms.is_some() {
-        return false;
+fn tell_level(zone: &str, from: Level, to: Level, causes: &[String], notices: &mut Notices) {
+    const fn name(level: Level) -> &'static str {
+        match level {
+            Level::Normal => "normal",
+            Level::Guarded => "guarded",
+            Level::Critical => "critical",
+            Level::Failsafe => "failsafe",
+        }
     }
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive time of the configuration")]
-    let return_ms = (site.safety.return_after_s * 1000.0) as u64;
-    zone.demoted_until_ms = Some(now.mono_ms.saturating_add(return_ms));
-    zone.leaving = true;
-    true
+    let severity = if to >= Level::Critical { Severity::Warning } else { Severity::Info };
+    let because = causes.first().map(|cause| format!(": {cause}")).unwrap_or_default();
+    let others = match causes.len().saturating_sub(1) {
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    };
+    let text = format!("from {} to {}{because}{others}", name(from), name(to));
+    notices.tell(severity, "level_changed", zone.to_owned(), text);
 }
 
-/// Changes what is asked for. Leaving writing authority starts the way back to the release values.
-pub(super) fn set(state: &mut State, zone: ZoneId, wanted: Authority, at_once: bool) {
-    let Some(zone) = state.zones.get_mut(zone.0) else { return };
-    let wrote = writes(in_force(zone)) || zone.leaving;
-    zone.wanted = wanted;
-    if writes(wanted) {
-        // A person who raises authority has seen why it fell.
-        zone.demoted_until_ms = None;
-        zone.vetoes.clear();
-        zone.leaving = false;
-        zone.stopped = false;
-    } else if wrote {
-        zone.leaving = true;
-        zone.stopped = at_once;
-    }
+/// Each zone's part of the report.
+pub(super) fn report(site: &Site, facts: &Facts, state: &State) -> Vec<ZoneReport> {
+    let zones = state.zones.iter().zip(&facts.zones);
+    zones
+        .map(|(zone, found)| {
+            let mut causes = found.causes.clone();
+            if let Some((to, since_ms)) = zone.demoted {
+                let clean_s = facts.now_ms.saturating_sub(since_ms) / 1000;
+                causes.push(format!(
+                    "authority is lowered to {}, clean for {clean_s} of {:.0} s",
+                    name(to),
+                    site.safety.return_after_s
+                ));
+            }
+            ZoneReport {
+                level: found.level,
+                authority: zone.effective(),
+                wanted: zone.wanted,
+                causes,
+            }
+        })
+        .collect()
 }

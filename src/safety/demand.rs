@@ -1,42 +1,84 @@
-//! What safety asks of one point: a join, in which the most cooling wins whatever the order.
+//! What safety demands of each setpoint. Demands form a join: the one with the most cooling wins, whatever the order,
+//! however often it is made.
 
-use crate::site::{Direction, WriteSpec};
+use super::facts::{Duty, Facts};
+use super::readings::id;
+use super::report::Level;
+use crate::site::{Direction, PointId, Site, WriteSpec};
 
-/// A bound on one point's value, with the rule behind it.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// The demand on one setpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(super) struct Demand {
-    /// At least this much cooling.
-    pub value: f64,
-    /// Whether it may be reached at once, past the ramp.
-    pub at_once: bool,
-    /// The rule.
-    pub why: &'static str,
+    /// No less cooling than this value.
+    pub(super) value: Option<f64>,
+    /// No less cooling than now.
+    pub(super) hold: bool,
+    /// More cooling may come at once.
+    pub(super) urgent: bool,
+    /// Not below this value, whatever the cooling: the dew point.
+    pub(super) floor: Option<f64>,
 }
 
-/// Applies demands to a wanted value: the result cools at least as much as each of them. Answers the value and the rule
-/// that bound it, if any.
-pub(super) fn join<'a>(
-    write: &WriteSpec,
-    wanted: f64,
-    demands: impl IntoIterator<Item = &'a Demand>,
-) -> (f64, Option<&'static str>) {
-    let mut result = (wanted, None);
-    for demand in demands {
-        let value = demand.value.clamp(write.min, write.max);
-        if more_cooling(write, result.0, value) {
-            result = (value, Some(demand.why));
+impl Demand {
+    /// Adds a value. What is not a number demands all there is; a neutral point knows no more or less cooling.
+    pub(super) fn add(&mut self, write: &WriteSpec, value: f64) {
+        if write.more_cooling == Direction::Neutral {
+            return;
+        }
+        let value = if value.is_nan() { write.most_cooling() } else { within(value, write.min, write.max) };
+        self.value = Some(self.value.map_or(value, |known| write.cooler(known, value)));
+    }
+
+    /// Adds what an equipment's duty means for one of its setpoints.
+    fn serve(&mut self, write: &WriteSpec, duty: Duty) {
+        self.hold |= duty.level >= Level::Guarded;
+        self.urgent |= duty.level >= Level::Critical;
+        if duty.level >= Level::Critical {
+            self.add(write, write.release + duty.own * (write.most_cooling() - write.release));
         }
     }
-    result
 }
 
-/// Whether `b` cools more than `a`.
-pub(super) fn more_cooling(write: &WriteSpec, a: f64, b: f64) -> bool {
-    match write.more_cooling {
-        Direction::Up => b > a,
-        Direction::Down => b < a,
-        Direction::Neutral => false,
+/// A value held between two others; unlike [`f64::clamp`] it has an answer for every input.
+pub(super) const fn within(value: f64, low: f64, high: f64) -> f64 {
+    value.max(low).min(high)
+}
+
+/// The demands on all points of a site, by [`PointId`].
+pub(super) fn gather(site: &Site, facts: &Facts) -> Vec<Demand> {
+    let mut demands = vec![Demand::default(); site.points.len()];
+    let mut on = |point: Option<PointId>, ask: &dyn Fn(&mut Demand, &WriteSpec)| {
+        let Some(index) = point.map(|point| point.0) else { return };
+        let write = site.points.get(index).and_then(|spec| spec.write.as_ref());
+        if let (Some(demand), Some(write)) = (demands.get_mut(index), write) {
+            ask(demand, write);
+        }
+    };
+    for ((cdu, duty), min_kpa) in site.cdus.iter().zip(&facts.cdus).zip(&facts.min_pressure_kpa) {
+        let floor_c = facts.zones.get(cdu.zone.0).map(|zone| zone.supply_floor_c);
+        on(id(cdu.points.secondary_supply_temperature_setpoint), &|demand, write| {
+            demand.serve(write, *duty);
+            demand.floor = floor_c;
+        });
+        on(id(cdu.points.secondary_differential_pressure_setpoint), &|demand, write| {
+            demand.serve(write, *duty);
+            demand.add(write, *min_kpa);
+        });
     }
+    for (unit, duty) in site.air_units.iter().zip(&facts.air_units) {
+        for point in [id(unit.points.supply_air_temperature_setpoint), id(unit.points.fan_speed_setpoint)] {
+            on(point, &|demand, write| demand.serve(write, *duty));
+        }
+    }
+    for (facility_loop, duty) in site.loops.iter().zip(&facts.loops) {
+        on(id(facility_loop.points.differential_pressure_setpoint), &|demand, write| demand.serve(write, *duty));
+        for unit in facility_loop.rejection.iter().filter_map(|unit| site.rejection.get(unit.0)) {
+            for point in [id(unit.points.enable), id(unit.points.supply_temperature_setpoint)] {
+                on(point, &|demand, write| demand.serve(write, *duty));
+            }
+        }
+    }
+    demands
 }
 
 #[cfg(test)]
@@ -46,33 +88,47 @@ mod tests {
 
     fn write(more_cooling: Direction) -> WriteSpec {
         WriteSpec {
-            min: 0.0,
-            max: 100.0,
-            release: 50.0,
+            min: 20.0,
+            max: 220.0,
+            release: 150.0,
             more_cooling,
-            rise_per_min: 1.0,
-            fall_per_min: 1.0,
-            bounded_band: 5.0,
+            rise_per_min: 300.0,
+            fall_per_min: 15.0,
+            bounded_band: 30.0,
         }
     }
 
-    fn demands() -> impl Strategy<Value = Vec<Demand>> {
-        proptest::collection::vec((-20.0..120.0f64, any::<bool>()), 0..6)
-            .prop_map(|all| all.into_iter().map(|(value, at_once)| Demand { value, at_once, why: "rule" }).collect())
+    fn joined(write: &WriteSpec, values: &[f64]) -> Option<f64> {
+        let mut demand = Demand::default();
+        values.iter().for_each(|value| demand.add(write, *value));
+        demand.value
+    }
+
+    #[test]
+    fn what_is_not_a_number_demands_all_there_is() {
+        assert_eq!(joined(&write(Direction::Up), &[30.0, f64::NAN]), Some(220.0));
+        assert_eq!(joined(&write(Direction::Down), &[f64::NAN, 30.0]), Some(20.0));
+        assert_eq!(joined(&write(Direction::Up), &[f64::INFINITY]), Some(220.0));
+        assert_eq!(joined(&write(Direction::Neutral), &[30.0]), None);
     }
 
     proptest! {
         #[test]
-        fn the_join_is_independent_of_order_idempotent_and_never_cools_less(wanted in 0.0..100.0f64, all in demands(), up: bool) {
+        fn the_join_knows_no_order_and_no_number_of_times(
+            mut values in prop::collection::vec(prop_oneof![8 => -50.0..300.0f64, 1 => Just(f64::NAN)], 1..8),
+            turn in 0..8usize, up in any::<bool>(),
+        ) {
             let write = write(if up { Direction::Up } else { Direction::Down });
-            let (value, _) = join(&write, wanted, &all);
-            let reversed: Vec<Demand> = all.iter().rev().copied().collect();
-            prop_assert!((join(&write, wanted, &reversed).0 - value).abs() < 1e-12);
-            prop_assert!((join(&write, value, &all).0 - value).abs() < 1e-12);
-            prop_assert!(!more_cooling(&write, value, wanted), "{wanted} cools more than {value}");
-            for demand in &all {
-                prop_assert!(!more_cooling(&write, value, demand.value.clamp(0.0, 100.0)));
-            }
+            let once = joined(&write, &values);
+            let twice: Vec<f64> = values.iter().chain(&values).copied().collect();
+            prop_assert_eq!(once, joined(&write, &twice));
+            let places = values.len();
+            values.rotate_left(turn % places);
+            prop_assert_eq!(once, joined(&write, &values));
+            values.reverse();
+            prop_assert_eq!(once, joined(&write, &values));
+            let value = once.unwrap();
+            prop_assert!(value >= write.min && value <= write.max);
         }
     }
 }

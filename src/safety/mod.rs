@@ -1,30 +1,107 @@
 //! What a plan may do. The only maker of [`Commands`].
 //!
-//! Written to be read whole by an auditor: its own sensors, its own code path, no forecast, model or
-//! optimiser, no crate beyond `thermo` and `serde`. Two steps a cycle:
+//! Written to be read whole. Nothing here knows a forecast, a strategy or a model; the inputs are the site, the
+//! readings and the plan. In reading order:
 //!
-//! 1. [`assess`] looks at the readings before any model is asked and finds [`Facts`]: what is lost, which
-//!    limits are passed, what flow the racks need, where the dew point lies.
-//! 2. [`judge`] takes a plan and people's requests and makes [`Commands`]. Demands of safety form a join:
-//!    the most cooling wins, whatever the order.
-//!
-//! *Invariant:* losing or ageing a reading never reduces commanded cooling.
+//! | file | subject |
+//! |---|---|
+//! | `readings` | the last good value of each point, its age, and how bad the truth may be by now |
+//! | `doubts` | frozen and implausible readings, energy balance |
+//! | `limits` | three thresholds with hysteresis make a level |
+//! | `missing` | lost readings make failsafe, each cause with its strength |
+//! | `devices` | arming, heartbeats, local control |
+//! | `surroundings` | leaks and weather |
+//! | `dew_point`, `min_flow` | the floor under supply temperature, the floor under pressure |
+//! | `demand` | the join: for each setpoint the demand with the most cooling wins |
+//! | `facts` | all of the above for one cycle |
+//! | `wishes` | which parts of a plan are fit to be considered |
+//! | `requests` | what people ask for |
+//! | `authority` | who may write: demotion and return |
+//! | `held` | the setpoints that are ours, and whether the devices took them |
+//! | `ruling` | from a wish to a value: band, demands, dew point, bounds, rates |
+//! | `commands` | the sealed result |
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        clippy::wildcard_enum_match_arm,
+        clippy::float_cmp,
+        clippy::disallowed_methods,
+        clippy::disallowed_types
+    )
+)]
 
-#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm)]
-
-mod assess;
 mod authority;
 mod commands;
 mod demand;
-mod judge;
-mod level;
+mod devices;
+mod dew_point;
+mod doubts;
+mod facts;
+mod held;
+mod limits;
+mod min_flow;
+mod missing;
+mod notices;
 mod readings;
 mod report;
+mod requests;
+mod ruling;
 mod state;
+mod surroundings;
+mod wishes;
 
-pub use assess::{CduFacts, Facts, ZoneFacts, assess};
+#[cfg(test)]
+mod properties;
+
 pub use commands::{Command, Commands};
-pub use judge::{judge, release};
-pub use level::Level;
-pub use report::{Change, SafetyReport, ZoneReport};
+pub use facts::Facts;
+pub use report::{Change, Level, SafetyReport, ZoneReport};
 pub use state::State;
+
+use crate::site::Site;
+use crate::snapshot::{Now, Plan, Request, Snapshot};
+
+/// Looks at the plant with safety's own sensors, before any model.
+pub fn assess(site: &Site, snapshot: &Snapshot, state: &mut State, now: Now) -> Facts {
+    state.fit(site, now);
+    facts::find(site, snapshot, state, now)
+}
+
+/// Turns a plan and requests into commands.
+pub fn judge(
+    site: &Site,
+    facts: &Facts,
+    plan: &Plan,
+    requests: &[Request],
+    snapshot: &Snapshot,
+    state: &mut State,
+    now: Now,
+) -> (Commands, SafetyReport) {
+    state.fit(site, now);
+    state.cycle = state.cycle.wrapping_add(1);
+    let mut notices = facts.notices.clone();
+    let stopped = requests::hear(site, requests, state, &mut notices, now);
+    let wishes = wishes::sift(site, plan, &mut notices);
+    authority::settle(site, facts, &wishes, state, &mut notices, now);
+    let (list, changes) = if stopped {
+        (held::hand_back(site, &mut state.held), vec![])
+    } else {
+        ruling::rule(site, facts, &wishes, snapshot, state, &mut notices, now)
+    };
+    let report = SafetyReport {
+        zones: authority::report(site, facts, state),
+        changes,
+        events: notices.close(site, &mut state.active),
+    };
+    (Commands::seal(state.cycle, list), report)
+}
+
+/// The commands that give every point that is held back to the plant as found: shutdown, a panic and a person's stop
+/// take this path. Points that were never written are left alone.
+pub fn release(site: &Site, state: &mut State, now: Now) -> Commands {
+    state.fit(site, now);
+    Commands::seal(state.cycle, held::hand_back(site, &mut state.held))
+}

@@ -1,14 +1,28 @@
-//! What safety did and why, as data.
+//! What safety did and why, for people and for the record.
 
-use super::Level;
 use crate::site::Authority;
 use crate::snapshot::Event;
 use serde::{Deserialize, Serialize};
 
+/// How cautious a zone has to be; later is more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// Within targets.
+    #[default]
+    Normal,
+    /// Between target and critical: no less cooling than now.
+    Guarded,
+    /// Beyond critical, until back under target: most cooling.
+    Critical,
+    /// Required readings missing, or boot: the failsafe setpoints of the zone's causes.
+    Failsafe,
+}
+
 /// One zone's part of the report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ZoneReport {
-    /// Level in force.
+    /// Level in force: the worst of the zone's equipment.
     pub level: Level,
     /// Authority in force (after demotions).
     pub authority: Authority,
@@ -34,7 +48,7 @@ pub struct SafetyReport {
 pub struct Change {
     /// Tag of the point.
     pub tag: String,
-    /// What the plan wanted.
+    /// What the plan or the override wanted.
     pub wanted: f64,
     /// What was commanded, `None` where nothing was.
     pub given: Option<f64>,

@@ -1,65 +1,61 @@
 //! What safety remembers from cycle to cycle.
 
-use super::Level;
-use crate::site::Authority;
-use crate::snapshot::Author;
+use super::authority::ZoneState;
+use super::devices::DeviceState;
+use super::doubts::Doubts;
+use super::held::HeldPoints;
+use super::limits::Latches;
+use super::notices::{Code, Subject};
+use super::readings::Memory;
+use super::requests::Override;
+use crate::site::{PointId, Site};
+use crate::snapshot::Now;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What safety remembers from cycle to cycle. Points are keyed by their number.
+/// What safety remembers from cycle to cycle.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct State {
-    /// Cycles judged; their number is the heartbeat.
+    /// The site that the ids in here belong to.
+    site_hash: String,
     pub(super) cycle: u64,
-    /// Monotonic time of the last judgement, ms.
-    pub(super) judged_mono_ms: Option<u64>,
-    /// Required points that have not reported since the start.
-    pub(super) awaited: Option<BTreeSet<usize>>,
-    /// Levels of measured limits, for their hysteresis.
-    pub(super) bands: BTreeMap<usize, Level>,
-    /// The last known dew point of each zone, degC.
-    pub(super) dew_point_c: BTreeMap<usize, f64>,
-    /// What was last commanded.
-    pub(super) sent: BTreeMap<usize, Sent>,
-    /// Zones, in the site's order.
+    /// When commands were last made.
+    judged_ms: Option<u64>,
+    pub(super) memory: Memory,
+    pub(super) doubts: Doubts,
+    pub(super) latches: Latches,
+    pub(super) devices: Vec<DeviceState>,
     pub(super) zones: Vec<ZoneState>,
-    /// Overrides in force.
-    pub(super) overrides: BTreeMap<usize, Override>,
-    /// Conditions that have been told and still hold.
-    pub(super) told: BTreeSet<String>,
+    pub(super) held: HeldPoints,
+    pub(super) overrides: BTreeMap<PointId, Override>,
+    pub(super) active: BTreeSet<(Code, Subject)>,
 }
 
-/// What was last commanded to a point.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub(super) struct Sent {
-    pub value: f64,
-    /// Cycles for which the device has shown another value.
-    pub mismatches: u32,
-    /// Until when the point is left to whoever else writes it, monotonic ms.
-    pub yielded_until_ms: u64,
-    /// The setpoint that was found on entry: the centre of the band in bounded authority.
-    pub found: f64,
-}
+impl State {
+    /// Makes the memory fit a site. Ids of another site would point at other equipment, so such a memory is dropped.
+    pub(super) fn fit(&mut self, site: &Site, now: Now) {
+        if self.site_hash != site.hash || self.zones.len() != site.zones.len() {
+            *self = Self {
+                site_hash: site.hash.clone(),
+                cycle: self.cycle,
+                devices: vec![DeviceState::default(); site.devices.len()],
+                zones: site.zones.iter().map(|zone| ZoneState::new(zone.authority)).collect(),
+                ..Self::default()
+            };
+        }
+        // A memory from a process whose clock ran ahead of ours: its setpoints may long be given back.
+        if self.judged_ms.is_some_and(|at| at > now.mono_ms) {
+            self.judged_ms = None;
+            self.held.clear();
+        }
+    }
 
-/// What is remembered of a zone.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct ZoneState {
-    /// Authority asked for.
-    pub wanted: Authority,
-    /// Until when the zone is demoted, monotonic ms.
-    pub demoted_until_ms: Option<u64>,
-    /// Times of vetoes within the window, monotonic ms.
-    pub vetoes: Vec<u64>,
-    /// Whether the points are being led back to their release values.
-    pub leaving: bool,
-    /// Whether a person asked to stop at once: the way back has no ramp.
-    pub stopped: bool,
-}
-
-/// A person's hold on a point.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Override {
-    pub value: f64,
-    pub until_ms: u64,
-    pub author: Author,
+    /// Time since commands were last made, s, to limit rates by: one cycle at first, two at most, so that a pause is no
+    /// licence to jump.
+    pub(super) fn since_judged_s(&mut self, site: &Site, now: Now) -> f64 {
+        let cycle_s = site.control.cycle_s;
+        let since_s = self.judged_ms.map_or(cycle_s, |at| now.seconds_since(at));
+        self.judged_ms = Some(now.mono_ms);
+        since_s.min(2.0 * cycle_s)
+    }
 }

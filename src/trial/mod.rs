@@ -4,6 +4,7 @@
 //! service; only the two ends differ: readings come from the plant in process, and time is a number.
 
 mod hall;
+mod history;
 mod jobs;
 mod plant;
 mod run;
@@ -13,6 +14,7 @@ mod watch;
 mod world;
 
 pub use hall::{HallError, HallOptions, SimulatedHall};
+pub use history::synthetic_history;
 pub use plant::{COMMS_TIMEOUT_S, plant_spec};
 pub use run::{Options, run};
 pub use score::{Run, Trial};

@@ -124,7 +124,7 @@ pub fn build_world(
     Ok(World::new(Plant::new(&spec, seed)?, weather, load, network, year_s))
 }
 
-fn cluster(site: &Site) -> Result<Cluster, WorldError> {
+pub(super) fn cluster(site: &Site) -> Result<Cluster, WorldError> {
     let racks = site.racks.iter().map(|rack| RackNodes {
         idle_kw: rack.nameplate.idle_kw,
         rated_kw: rack.nameplate.rated_kw,

@@ -72,6 +72,23 @@ impl Unit {
             Self::PricePerKwh => "1/kWh",
         }
     }
+
+    /// The smallest and the largest value that a quantity of this unit can have.
+    pub const fn range(self) -> (f64, f64) {
+        match self {
+            Self::Celsius => (-273.15, f64::MAX),
+            Self::Fraction | Self::Flag => (0.0, 1.0),
+            Self::Microsiemens | Self::Count | Self::GramsPerKwh => (0.0, f64::MAX),
+            Self::KelvinDelta
+            | Self::LitresPerMinute
+            | Self::Kilopascals
+            | Self::Kilowatts
+            | Self::KilowattHours
+            | Self::Litres
+            | Self::Seconds
+            | Self::PricePerKwh => (f64::MIN, f64::MAX),
+        }
+    }
 }
 
 /// What every quantity type can do.
@@ -85,16 +102,17 @@ pub trait Quantity: Copy + fmt::Debug {
 }
 
 macro_rules! quantities {
-    ($($(#[$doc:meta])* $name:ident: $unit:ident, $low:expr, $high:expr;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize)]
         #[serde(transparent)]
         pub struct $name(f64);
 
         impl $name {
-            /// The quantity, or `None` where `value` is not finite or outside the type's range.
+            /// The quantity, or `None` where `value` is not finite or outside the range of the unit.
             pub const fn new(value: f64) -> Option<Self> {
-                if value.is_finite() && value >= $low && value <= $high { Some(Self(value)) } else { None }
+                let (low, high) = Unit::$name.range();
+                if value >= low && value <= high { Some(Self(value)) } else { None }
             }
             /// The value in the type's unit.
             pub const fn get(self) -> f64 { self.0 }
@@ -107,7 +125,7 @@ macro_rules! quantities {
         }
 
         impl Quantity for $name {
-            const UNIT: Unit = Unit::$unit;
+            const UNIT: Unit = Unit::$name;
             fn new(value: f64) -> Option<Self> { Self::new(value) }
             fn get(self) -> f64 { self.0 }
         }
@@ -115,17 +133,20 @@ macro_rules! quantities {
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let value = f64::deserialize(deserializer)?;
-                Self::new(value).ok_or_else(|| serde::de::Error::custom(format_args!(
-                    "{value} is not a {} (a finite number from {} to {} {})",
-                    stringify!($name), $low, $high, Unit::$unit.symbol()
-                )))
+                Self::new(value).ok_or_else(|| {
+                    let (low, high) = Unit::$name.range();
+                    serde::de::Error::custom(format_args!(
+                        "{value} is not a {} (a finite number from {low:e} to {high:e} {})",
+                        stringify!($name), Unit::$name.symbol()
+                    ))
+                })
             }
         }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 let precision = f.precision().unwrap_or(2);
-                write!(f, "{:.precision$} {}", self.0, Unit::$unit.symbol())
+                write!(f, "{:.precision$} {}", self.0, Unit::$name.symbol())
             }
         }
     )*};
@@ -133,33 +154,33 @@ macro_rules! quantities {
 
 quantities! {
     /// A temperature in degrees Celsius, from absolute zero up.
-    Celsius: Celsius, -273.15, f64::MAX;
+    Celsius;
     /// A difference of two temperatures in kelvin.
-    KelvinDelta: KelvinDelta, f64::MIN, f64::MAX;
+    KelvinDelta;
     /// A volume flow in litres per minute; negative is backwards.
-    LitresPerMinute: LitresPerMinute, f64::MIN, f64::MAX;
+    LitresPerMinute;
     /// A pressure or pressure difference in kilopascals.
-    Kilopascals: Kilopascals, f64::MIN, f64::MAX;
+    Kilopascals;
     /// A power in kilowatts, electric or thermal.
-    Kilowatts: Kilowatts, f64::MIN, f64::MAX;
+    Kilowatts;
     /// An energy in kilowatt-hours.
-    KilowattHours: KilowattHours, f64::MIN, f64::MAX;
+    KilowattHours;
     /// A volume in litres.
-    Litres: Litres, f64::MIN, f64::MAX;
+    Litres;
     /// A share from 0 to 1.
-    Fraction: Fraction, 0.0, 1.0;
+    Fraction;
     /// Water conductivity in microsiemens per centimetre.
-    Microsiemens: Microsiemens, 0.0, f64::MAX;
+    Microsiemens;
     /// A duration in seconds.
-    Seconds: Seconds, f64::MIN, f64::MAX;
+    Seconds;
     /// A switch or an alarm: 0 is off, 1 is on.
-    Flag: Flag, 0.0, 1.0;
+    Flag;
     /// A whole number without a unit: counters, heartbeats, status words.
-    Count: Count, 0.0, f64::MAX;
+    Count;
     /// Carbon intensity in grams of CO2 equivalent per kilowatt-hour.
-    GramsPerKwh: GramsPerKwh, 0.0, f64::MAX;
+    GramsPerKwh;
     /// A price per kilowatt-hour in the site's currency; negative prices are real.
-    PricePerKwh: PricePerKwh, f64::MIN, f64::MAX;
+    PricePerKwh;
 }
 
 impl Flag {

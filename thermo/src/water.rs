@@ -23,7 +23,7 @@ pub fn viscosity_pa_s(temperature: Celsius) -> Result<f64, OutOfRange> {
     within(WHAT, temperature.get(), 0.0, 100.0).map(clamped::viscosity_pa_s)
 }
 
-/// The same properties, held at the nearest end of the fit outside it.
+/// The same properties, held at the nearest end of the fit outside it. NaN in is NaN out.
 pub mod clamped {
     /// See [`super::density_kg_m3`].
     pub fn density_kg_m3(t_c: f64) -> f64 {

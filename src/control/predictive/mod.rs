@@ -31,7 +31,7 @@ const CHIP_RESERVE_K: f64 = 1.0;
 /// The same for coolant temperatures, K.
 const COOLANT_RESERVE_K: f64 = 1.0;
 /// Kept clear of the critical margin when a full-load step arrives between two cycles, K.
-const STEP_RESERVE_K: f64 = 1.5;
+const STEP_RESERVE_K: f64 = 4.0;
 /// A rack whose upper bound stays below this share of its full heat, with the queue known, has no start coming.
 const IDLE_SHARE: f64 = 0.5;
 /// Growth of an idle rack's upper bound that a step may bring.
