@@ -72,7 +72,9 @@ impl Powers {
     fn read(site: &Site, snapshot: &Snapshot) -> Self {
         let metered = |role| {
             let meters = site.meters.iter().filter(|meter| meter.role == role);
-            let known: Vec<f64> = meters.filter_map(|m| snapshot.get(m.points.power).map(Kilowatts::get)).collect();
+            let known: Vec<f64> = meters
+                .filter_map(|m| snapshot.get(m.points.power).map(Kilowatts::get))
+                .collect();
             (!known.is_empty()).then(|| known.iter().sum::<f64>())
         };
         let mut cooling_known = true;
@@ -85,9 +87,19 @@ impl Powers {
             .collect();
         let summed: f64 = equipment_kw.iter().sum();
         let cooling_kw = metered(MeterRole::CoolingPower).unwrap_or(summed);
-        let racks = site.racks.iter().filter_map(|rack| snapshot.get(rack.points.power)).map(Kilowatts::get).sum();
+        let racks = site
+            .racks
+            .iter()
+            .filter_map(|rack| snapshot.get(rack.points.power))
+            .map(Kilowatts::get)
+            .sum();
         let it_kw = metered(MeterRole::ItPower).unwrap_or(racks);
-        let exchanged = site.reuse.iter().filter_map(|unit| snapshot.get(unit.points.heat)).map(Kilowatts::get).sum();
+        let exchanged = site
+            .reuse
+            .iter()
+            .filter_map(|unit| snapshot.get(unit.points.heat))
+            .map(Kilowatts::get)
+            .sum();
         Self {
             it_kw,
             cooling_kw,
@@ -102,8 +114,14 @@ impl Powers {
 /// Cooling equipment with its name and power point, in the site's order.
 fn equipment(site: &Site) -> impl Iterator<Item = (&str, Option<crate::site::Point<Kilowatts>>)> {
     let loops = site.loops.iter().map(|unit| (unit.name.as_str(), unit.points.power));
-    let rejection = site.rejection.iter().map(|unit| (unit.name.as_str(), unit.points.power));
-    let air = site.air_units.iter().map(|unit| (unit.name.as_str(), unit.points.power));
+    let rejection = site
+        .rejection
+        .iter()
+        .map(|unit| (unit.name.as_str(), unit.points.power));
+    let air = site
+        .air_units
+        .iter()
+        .map(|unit| (unit.name.as_str(), unit.points.power));
     let cdus = site.cdus.iter().map(|unit| (unit.name.as_str(), unit.points.power));
     loops.chain(rejection).chain(air).chain(cdus)
 }
@@ -120,20 +138,35 @@ fn interval(site: &Site, snapshot: &Snapshot, state: &mut State, now: Now, power
     let it_kwh = follow(state, MeterRole::ItPower, powers.it_kw * hours);
     let cooling_kwh = follow(state, MeterRole::CoolingPower, powers.cooling_kw * hours);
     let site_kwh = follow(state, MeterRole::SitePower, powers.site_kw * hours);
-    let reused_kwh = if site.reuse.is_empty() { 0.0 } else { follow(state, MeterRole::ReusedHeat, powers.reused_kw * hours) };
+    let reused_kwh = if site.reuse.is_empty() {
+        0.0
+    } else {
+        follow(state, MeterRole::ReusedHeat, powers.reused_kw * hours)
+    };
 
     let (cells_makeup_l, cells_blowdown_l) = cells(site, snapshot, state);
     let has = |role| site.meters.iter().any(|meter| meter.role == role);
-    let makeup_l =
-        if has(MeterRole::MakeupWater) { follow(state, MeterRole::MakeupWater, cells_makeup_l) } else { cells_makeup_l };
+    let makeup_l = if has(MeterRole::MakeupWater) {
+        follow(state, MeterRole::MakeupWater, cells_makeup_l)
+    } else {
+        cells_makeup_l
+    };
     let blowdown_l = if has(MeterRole::BlowdownWater) {
         follow(state, MeterRole::BlowdownWater, cells_blowdown_l)
     } else {
         cells_blowdown_l
     };
-    let circulating_lpm: f64 =
-        site.loops.iter().filter_map(|unit| snapshot.get(unit.points.flow)).map(Quantity::get).sum();
-    let drift_l = if site.rejection.is_empty() { 0.0 } else { DRIFT_SHARE * circulating_lpm * 60.0 * hours };
+    let circulating_lpm: f64 = site
+        .loops
+        .iter()
+        .filter_map(|unit| snapshot.get(unit.points.flow))
+        .map(Quantity::get)
+        .sum();
+    let drift_l = if site.rejection.is_empty() {
+        0.0
+    } else {
+        DRIFT_SHARE * circulating_lpm * 60.0 * hours
+    };
 
     let (prices, hour) = (&site.prices, now.local_hour());
     let water_cost = makeup_l / 1000.0 * prices.water_per_m3 + blowdown_l / 1000.0 * prices.sewer_per_m3;
@@ -168,7 +201,12 @@ fn metered(site: &Site, snapshot: &Snapshot, state: &mut State, role: MeterRole,
         return (estimate, true);
     }
     let mut sum = (0.0, false);
-    for (meter, counter) in site.meters.iter().zip(&mut state.meters).filter(|(meter, _)| meter.role == role) {
+    for (meter, counter) in site
+        .meters
+        .iter()
+        .zip(&mut state.meters)
+        .filter(|(meter, _)| meter.role == role)
+    {
         let volume = snapshot.get(meter.points.volume).map(Quantity::get);
         let reading = snapshot.get(meter.points.energy).map(Quantity::get).or(volume);
         let (amount, by_estimate) = counter.advance(reading, meter.rollover, estimate / count as f64);
@@ -203,9 +241,17 @@ fn add(sum: &mut Totals, part: &Totals) {
     sum.site_kwh += part.site_kwh;
     sum.cooling_kwh += part.cooling_kwh;
     if sum.cooling_kwh_by_equipment.len() != part.cooling_kwh_by_equipment.len() {
-        sum.cooling_kwh_by_equipment = part.cooling_kwh_by_equipment.iter().map(|(name, _)| (name.clone(), 0.0)).collect();
+        sum.cooling_kwh_by_equipment = part
+            .cooling_kwh_by_equipment
+            .iter()
+            .map(|(name, _)| (name.clone(), 0.0))
+            .collect();
     }
-    for ((_, total), (_, kwh)) in sum.cooling_kwh_by_equipment.iter_mut().zip(&part.cooling_kwh_by_equipment) {
+    for ((_, total), (_, kwh)) in sum
+        .cooling_kwh_by_equipment
+        .iter_mut()
+        .zip(&part.cooling_kwh_by_equipment)
+    {
         *total += kwh;
     }
     sum.evaporation_l += part.evaporation_l;

@@ -48,7 +48,10 @@ mod tests {
 
     fn follow(readings: &[Option<f64>], rollover: f64, estimate: f64) -> f64 {
         let mut counter = Counter::default();
-        readings.iter().map(|reading| counter.advance(*reading, rollover, estimate).0).sum()
+        readings
+            .iter()
+            .map(|reading| counter.advance(*reading, rollover, estimate).0)
+            .sum()
     }
 
     #[test]

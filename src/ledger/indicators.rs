@@ -55,14 +55,21 @@ mod tests {
             (found.cue_kg_per_kwh, 0.42),
             (found.wue_l_per_kwh, 1.4),
         ] {
-            assert!((value.unwrap() - expected).abs() < 1e-9, "{value:?}, expected {expected}");
+            assert!(
+                (value.unwrap() - expected).abs() < 1e-9,
+                "{value:?}, expected {expected}"
+            );
         }
     }
 
     #[test]
     fn without_it_energy_there_is_no_ratio_and_reuse_ends_at_one() {
         assert_eq!(indicators(&Totals::default()), Indicators::default());
-        let totals = Totals { site_kwh: 1.0, reused_kwh: 2.0, ..Totals::default() };
+        let totals = Totals {
+            site_kwh: 1.0,
+            reused_kwh: 2.0,
+            ..Totals::default()
+        };
         assert_eq!(indicators(&totals).erf, Some(1.0));
     }
 }
