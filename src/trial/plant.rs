@@ -18,9 +18,9 @@ const MAKEUP_US_CM: f64 = 400.0;
 pub const COMMS_TIMEOUT_S: f64 = 60.0;
 
 /// What a device falls back to: the release value of its setpoint, which is the plant as found.
-fn default_of(site: &Site, point: Option<PointId>, otherwise: f64) -> f64 {
+fn default_of<Q>(site: &Site, point: Option<Point<Q>>, otherwise: f64) -> f64 {
     point
-        .and_then(|id| site.spec(id).write)
+        .and_then(|point| site.spec(point.id()).write)
         .map_or(otherwise, |write| write.release)
 }
 
