@@ -44,7 +44,8 @@ fn controller(dir: &Path, site: &Path, broker: &str) -> Child {
 
 /// The true value of a signal.
 fn truth(hall: &SimulatedHall, tag: &str) -> f64 {
-    hall.hall.with(|world| world.plant().truth(world.plant().signal(tag).unwrap()))
+    hall.hall
+        .with(|world| world.plant().truth(world.plant().signal(tag).unwrap()))
 }
 
 /// Waits for a state of the plant and answers every value that the watched setpoint took on the way.
@@ -56,7 +57,10 @@ async fn until(hall: &SimulatedHall, what: &str, condition: impl Fn(&SimulatedHa
         if condition(hall) {
             return seen;
         }
-        assert!(began.elapsed() < DEADLINE, "not within {DEADLINE:?}: {what}; the setpoint took {seen:?}");
+        assert!(
+            began.elapsed() < DEADLINE,
+            "not within {DEADLINE:?}: {what}; the setpoint took {seen:?}"
+        );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
@@ -65,7 +69,10 @@ const SETPOINT: &str = "cdu1.secondary_supply_temperature_setpoint";
 const LOCAL: &str = "cdu1.local_control";
 
 fn largest_step(values: &[f64]) -> f64 {
-    values.windows(2).map(|pair| (pair[1] - pair[0]).abs()).fold(0.0, f64::max)
+    values
+        .windows(2)
+        .map(|pair| (pair[1] - pair[0]).abs())
+        .fold(0.0, f64::max)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -91,19 +98,37 @@ async fn killed_it_leaves_the_devices_to_themselves_and_restarted_it_takes_over_
     until(&hall, "the CDU follows the controller", |hall| truth(hall, LOCAL) < 0.5).await;
     first.kill().unwrap();
     first.wait().unwrap();
-    until(&hall, "the CDU runs on its own setpoints after its time-out", |hall| truth(hall, LOCAL) > 0.5).await;
-    assert!((truth(&hall, SETPOINT) - found).abs() < 1e-9, "back at its own setpoint");
+    until(&hall, "the CDU runs on its own setpoints after its time-out", |hall| {
+        truth(hall, LOCAL) > 0.5
+    })
+    .await;
+    assert!(
+        (truth(&hall, SETPOINT) - found).abs() < 1e-9,
+        "back at its own setpoint"
+    );
 
     let mut second = controller(dir.path(), &file, &site.mqtt.broker);
-    let taken = until(&hall, "the restarted controller is followed", |hall| truth(hall, LOCAL) < 0.5).await;
-    let after = until(&hall, "it moves the setpoint again", |hall| (truth(hall, SETPOINT) - found).abs() > 0.02).await;
+    let taken = until(&hall, "the restarted controller is followed", |hall| {
+        truth(hall, LOCAL) < 0.5
+    })
+    .await;
+    let after = until(&hall, "it moves the setpoint again", |hall| {
+        (truth(hall, SETPOINT) - found).abs() > 0.02
+    })
+    .await;
     let step = largest_step(&[taken, after].concat());
     // The ramp allows 0.5 K/min upwards and 5 K/min downwards; a cycle is a second and a poll may miss some.
     assert!(step < 0.5, "the setpoint jumped by {step} K");
 
-    let stopped = Command::new("kill").args(["-TERM", &second.id().to_string()]).status().unwrap();
+    let stopped = Command::new("kill")
+        .args(["-TERM", &second.id().to_string()])
+        .status()
+        .unwrap();
     assert!(stopped.success());
     assert!(second.wait().unwrap().success(), "an orderly stop exits with 0");
-    until(&hall, "every setpoint is given back", |hall| (truth(hall, SETPOINT) - found).abs() < 1e-6).await;
+    until(&hall, "every setpoint is given back", |hall| {
+        (truth(hall, SETPOINT) - found).abs() < 1e-6
+    })
+    .await;
     hall.stop().await;
 }

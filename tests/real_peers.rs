@@ -29,7 +29,11 @@ fn mosquitto(dir: &std::path::Path) -> (Running, u16) {
     let port = free_port();
     let file = dir.join("mosquitto.conf");
     let mut config = std::fs::File::create(&file).unwrap();
-    writeln!(config, "listener {port} 127.0.0.1\nallow_anonymous true\npersistence false").unwrap();
+    writeln!(
+        config,
+        "listener {port} 127.0.0.1\nallow_anonymous true\npersistence false"
+    )
+    .unwrap();
     let broker = Command::new("mosquitto")
         .arg("-c")
         .arg(&file)
@@ -51,10 +55,26 @@ async fn the_loop_closes_over_mosquitto_and_others_see_the_racks() {
     let dir = tempdir().unwrap();
     let (_broker, port) = mosquitto(dir.path());
     let rig = rig(demo_site(dir.path()), Some(format!("127.0.0.1:{port}"))).await;
-    rig.until("normal level over Mosquitto", 30, |state| level(state) == "normal").await;
-    rig.until("the queue over Mosquitto", 30, |state| state["forecast"]["source"] == "queue").await;
+    rig.until("normal level over Mosquitto", 30, |state| level(state) == "normal")
+        .await;
+    rig.until("the queue over Mosquitto", 30, |state| {
+        state["forecast"]["source"] == "queue"
+    })
+    .await;
     let seen = Command::new("mosquitto_sub")
-        .args(["-h", "127.0.0.1", "-p", &port.to_string(), "-t", "isotherm/rack/#", "-C", "20", "-W", "10", "-v"])
+        .args([
+            "-h",
+            "127.0.0.1",
+            "-p",
+            &port.to_string(),
+            "-t",
+            "isotherm/rack/#",
+            "-C",
+            "20",
+            "-W",
+            "10",
+            "-v",
+        ])
         .output()
         .expect("mosquitto_sub is missing: install Debian's `mosquitto-clients`");
     let text = String::from_utf8(seen.stdout).unwrap();
@@ -63,7 +83,12 @@ async fn the_loop_closes_over_mosquitto_and_others_see_the_racks() {
         let (topic, payload) = line.split_once(' ').unwrap();
         assert!(topic.starts_with("isotherm/rack/r"), "{topic}");
         let payload: serde_json::Value = serde_json::from_str(payload).unwrap();
-        assert!(payload["power_kw"].as_f64().is_some_and(|kw| (10.0..130.0).contains(&kw)), "{payload}");
+        assert!(
+            payload["power_kw"]
+                .as_f64()
+                .is_some_and(|kw| (10.0..130.0).contains(&kw)),
+            "{payload}"
+        );
     }
     rig.stop().await;
 }
@@ -78,7 +103,22 @@ async fn mbpoll_reads_what_the_controller_reads() {
     let address = rig.hall.servers["cdu1"].address();
     // Input register 1 by the manual's count holds hundredths of a degree.
     let seen = Command::new("mbpoll")
-        .args(["-m", "tcp", "-a", "1", "-p", &address.port().to_string(), "-t", "3", "-r", "1", "-c", "1", "-1", "127.0.0.1"])
+        .args([
+            "-m",
+            "tcp",
+            "-a",
+            "1",
+            "-p",
+            &address.port().to_string(),
+            "-t",
+            "3",
+            "-r",
+            "1",
+            "-c",
+            "1",
+            "-1",
+            "127.0.0.1",
+        ])
         .output()
         .expect("mbpoll is missing: install Debian's `mbpoll`");
     let text = String::from_utf8(seen.stdout).unwrap();
@@ -87,6 +127,9 @@ async fn mbpoll_reads_what_the_controller_reads() {
         .find_map(|line| line.strip_prefix("[1]:")?.split_whitespace().next()?.parse().ok())
         .unwrap_or_else(|| panic!("no register in {text}"));
     let theirs = raw / 100.0;
-    assert!((theirs - ours).abs() < 2.0, "mbpoll reads {theirs} degC, the controller {ours} degC");
+    assert!(
+        (theirs - ours).abs() < 2.0,
+        "mbpoll reads {theirs} degC, the controller {ours} degC"
+    );
     rig.stop().await;
 }
