@@ -43,14 +43,22 @@ pub fn plan(
     state: &mut State,
     now: Now,
 ) -> Plan {
-    let view = View { site, snapshot, heat, now };
+    let view = View {
+        site,
+        snapshot,
+        heat,
+        now,
+    };
     let planned = match strategy {
         StrategyKind::Fixed => fixed::Fixed.plan(&view),
         StrategyKind::TrimRespond => state.trim_respond.plan(&view),
         StrategyKind::Predictive => state.predictive.plan(&view),
     };
     planned.unwrap_or_else(|why| {
-        let mut plan = state.trim_respond.plan(&view).unwrap_or_else(|_| fixed::release(site, strategy));
+        let mut plan = state
+            .trim_respond
+            .plan(&view)
+            .unwrap_or_else(|_| fixed::release(site, strategy));
         plan.status = PlanStatus::FellBack;
         plan.report.sentence = format!("{why}: trim and respond instead. {}", plan.report.sentence);
         plan
@@ -64,9 +72,14 @@ struct Setpoints(Vec<Setpoint>);
 impl Setpoints {
     /// Adds a value for a point that exists and can be written, held within the point's bounds.
     fn put<Q>(&mut self, site: &Site, point: Option<crate::site::Point<Q>>, value: f64) {
-        let Some(point) = point.map(crate::site::Point::id) else { return };
+        let Some(point) = point.map(crate::site::Point::id) else {
+            return;
+        };
         let Some(write) = write_of(site, point) else { return };
-        self.0.push(Setpoint { point, value: value.clamp(write.min, write.max) });
+        self.0.push(Setpoint {
+            point,
+            value: value.clamp(write.min, write.max),
+        });
     }
 
     /// Adds release values for every writable point that has none yet, so that the plan is complete.
@@ -77,7 +90,10 @@ impl Setpoints {
         }
         for (id, spec) in site.points.iter().enumerate() {
             if let Some(write) = spec.write.filter(|_| spec.quantity != "heartbeat" && !have[id]) {
-                self.0.push(Setpoint { point: PointId(id), value: write.release });
+                self.0.push(Setpoint {
+                    point: PointId(id),
+                    value: write.release,
+                });
             }
         }
         self.0

@@ -14,7 +14,10 @@ pub(super) struct Reset {
 impl Reset {
     /// A reset that starts at `value`.
     pub(super) const fn new(value: f64) -> Self {
-        Self { value, stepped_mono_ms: None }
+        Self {
+            value,
+            stepped_mono_ms: None,
+        }
     }
 
     /// Moves the reset when a time step has passed; between steps it holds. Answers whether it moved.
@@ -36,7 +39,11 @@ impl Reset {
 /// at most by `respond_max`.
 fn trim_respond(value: f64, requests: f64, settings: &TrimRespondSettings) -> f64 {
     let beyond = requests - settings.ignored_requests;
-    let response = if beyond > 0.0 { (settings.respond * beyond).min(settings.respond_max) } else { 0.0 };
+    let response = if beyond > 0.0 {
+        (settings.respond * beyond).min(settings.respond_max)
+    } else {
+        0.0
+    };
     (value + settings.trim + response).clamp(0.0, 1.0)
 }
 
@@ -67,7 +74,10 @@ mod tests {
         };
         for (requests, expected) in [(0.0, 0.48), (3.0, 0.51), (4.0, 0.54), (6.0, 0.55), (10.0, 0.55)] {
             let found = trim_respond(0.5, requests, &settings);
-            assert!((found - expected).abs() < 1e-12, "{requests} requests: {found}, expected {expected}");
+            assert!(
+                (found - expected).abs() < 1e-12,
+                "{requests} requests: {found}, expected {expected}"
+            );
         }
         assert!(trim_respond(0.01, 0.0, &settings).abs() < 1e-12, "held at 0");
     }

@@ -47,7 +47,10 @@ impl Strategy for TrimRespond {
         }
         for (unit, reset) in site.loops.iter().zip(&mut self.loops) {
             let cdus = unit.cdus.iter().map(|id| cdu_requests(view, &site.cdus[id.0]));
-            let air = unit.air_units.iter().map(|id| room_requests(view, &site.air_units[id.0]));
+            let air = unit
+                .air_units
+                .iter()
+                .map(|id| room_requests(view, &site.air_units[id.0]));
             let requests = cdus.chain(air).sum();
             reset.step(settings, requests, view.now);
             if requests > settings.ignored_requests {
@@ -70,7 +73,10 @@ impl Strategy for TrimRespond {
             strategy: StrategyKind::TrimRespond,
             status: PlanStatus::Complete,
             setpoints: setpoints.complete(site),
-            report: PlanReport { sentence, ..PlanReport::default() },
+            report: PlanReport {
+                sentence,
+                ..PlanReport::default()
+            },
         })
     }
 }
@@ -94,19 +100,30 @@ fn rack_requests(view: &View<'_>, id: RackId) -> f64 {
     let (limits, plate) = (&view.site.limits, &rack.nameplate);
     let margin = view.snapshot.get(rack.points.chip_margin).map(KelvinDelta::get);
     let by_margin = margin.map_or(3.0, |k| graded(limits.chip_margin_k.target - k, 2.0));
-    let back = view.snapshot.get(rack.points.liquid_return_temperature).map(Celsius::get);
+    let back = view
+        .snapshot
+        .get(rack.points.liquid_return_temperature)
+        .map(Celsius::get);
     let by_return = back.map_or(0.0, |c| graded(c - limits.rack_return_c.target, 2.0));
     let heat_kw = view.heat.racks.get(id.0).map_or(0.0, |band| band.now_kw);
     let flow = view.snapshot.get(rack.points.liquid_flow).map(LitresPerMinute::get);
-    let short = flow.map_or(0.0, |lpm| graded(plate.min_flow_lpm_per_kw * heat_kw - lpm, 0.05 * plate.flow_lpm));
+    let short = flow.map_or(0.0, |lpm| {
+        graded(plate.min_flow_lpm_per_kw * heat_kw - lpm, 0.05 * plate.flow_lpm)
+    });
     by_margin.max(by_return).max(short)
 }
 
 /// What one CDU asks of its loop: by valve, and by the coolant above its setpoint.
 fn cdu_requests(view: &View<'_>, cdu: &Cdu) -> f64 {
     let get = |point| view.snapshot.get(point).map(Celsius::get);
-    let valve = view.snapshot.get(cdu.points.primary_valve_position).map_or(1.0, Fraction::get);
-    let error_k = match (get(cdu.points.secondary_supply_temperature), get(cdu.points.secondary_supply_temperature_setpoint)) {
+    let valve = view
+        .snapshot
+        .get(cdu.points.primary_valve_position)
+        .map_or(1.0, Fraction::get);
+    let error_k = match (
+        get(cdu.points.secondary_supply_temperature),
+        get(cdu.points.secondary_supply_temperature_setpoint),
+    ) {
         (Some(supply), Some(setpoint)) => supply - setpoint,
         _ => 0.0,
     };
@@ -171,7 +188,11 @@ fn put_loop(view: &View<'_>, unit: &FacilityLoop, reset: f64, setpoints: &mut Se
 fn put_air(view: &View<'_>, unit: &AirUnit, reset: f64, setpoints: &mut Setpoints) {
     let site = view.site;
     if let Some(write) = bounds(site, unit.points.fan_speed_setpoint) {
-        setpoints.put(site, unit.points.fan_speed_setpoint, write.min + first_half(reset) * (write.max - write.min));
+        setpoints.put(
+            site,
+            unit.points.fan_speed_setpoint,
+            write.min + first_half(reset) * (write.max - write.min),
+        );
     }
     if let Some(write) = bounds(site, unit.points.supply_air_temperature_setpoint) {
         let c = write.max - second_half(reset) * (write.max - write.min);

@@ -99,8 +99,11 @@ fn moving<'a>(readings: &'a Readings<'a>) -> impl Iterator<Item = (Option<PointI
     let site = readings.site;
     let cdus = site.cdus.iter().flat_map(move |cdu| {
         let heat = rack_heat_kw(readings, cdu);
-        [cdu.points.secondary_supply_temperature, cdu.points.secondary_return_temperature]
-            .map(|point| (id(point), heat, cdu.nameplate.rated_kw))
+        [
+            cdu.points.secondary_supply_temperature,
+            cdu.points.secondary_return_temperature,
+        ]
+        .map(|point| (id(point), heat, cdu.nameplate.rated_kw))
     });
     let racks = site.racks.iter().flat_map(move |rack| {
         let rated_kw = rack.nameplate.rated_kw;
@@ -116,7 +119,9 @@ fn moving<'a>(readings: &'a Readings<'a>) -> impl Iterator<Item = (Option<PointI
 /// Heat of a CDU's racks into the coolant by their power; `None` unless all are here.
 fn rack_heat_kw(readings: &Readings<'_>, cdu: &Cdu) -> Option<f64> {
     let racks = cdu.racks.iter().filter_map(|rack| readings.site.racks.get(rack.0));
-    racks.map(|rack| Some(readings.present(id(rack.points.power))? * rack.nameplate.liquid_fraction)).sum()
+    racks
+        .map(|rack| Some(readings.present(id(rack.points.power))? * rack.nameplate.liquid_fraction))
+        .sum()
 }
 
 /// Heat that a rack's own coolant carries, by its own sensors.
@@ -171,7 +176,11 @@ impl Balance {
         if let (Some(point), Some(lpm)) = (flow, flow_lpm)
             && lpm < -BACKWARD * cdu.nameplate.secondary_flow_lpm
         {
-            doubted.push((point, Code::ImplausibleReading, format!("{lpm:.1} L/min flow backwards")));
+            doubted.push((
+                point,
+                Code::ImplausibleReading,
+                format!("{lpm:.1} L/min flow backwards"),
+            ));
         }
         let (Some(supply_c), Some(back_c)) = (readings.present(supply), readings.present(back)) else {
             return;
@@ -204,9 +213,13 @@ impl Balance {
         let bound = if self.told { RESIDUAL.1 } else { RESIDUAL.0 };
         self.told = larger > 0.1 * rated_kw && residual > bound;
         if self.told {
-            facts.notices.holds(readings.site, Code::EnergyImbalance, Subject::Point(subject), || {
-                format!("the racks give {racks_kw:.0} kW to the coolant, flow and temperatures say {carried_kw:.0} kW")
-            });
+            facts
+                .notices
+                .holds(readings.site, Code::EnergyImbalance, Subject::Point(subject), || {
+                    format!(
+                        "the racks give {racks_kw:.0} kW to the coolant, flow and temperatures say {carried_kw:.0} kW"
+                    )
+                });
         }
     }
 }

@@ -59,12 +59,15 @@ pub(super) fn watch(readings: &Readings<'_>, facts: &mut Facts) {
             None => format!("{} has not reported yet", spec.tag),
             Some(age_s) => format!("{} is lost, last good {age_s:.0} s ago", spec.tag),
         });
-        facts.notices.holds(readings.site, Code::MissingReading, Subject::Point(point), || {
-            match readings.age_s(Some(point)) {
+        facts.notices.holds(
+            readings.site,
+            Code::MissingReading,
+            Subject::Point(point),
+            || match readings.age_s(Some(point)) {
                 None => "has not reported yet; failsafe until it does".to_owned(),
                 Some(age_s) => format!("last good {age_s:.0} s ago; failsafe until it returns"),
-            }
-        });
+            },
+        );
         require(readings, facts, spec.equipment, spec.zone, cause.duty());
     }
 }

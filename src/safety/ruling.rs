@@ -119,7 +119,11 @@ impl Case {
 /// What a rule makes of a value; the rule is only named where it changes it.
 fn then((value, rule): (f64, Rule), by: Rule, change: impl FnOnce(f64) -> f64) -> (f64, Rule) {
     let to = change(value);
-    if to.to_bits() == value.to_bits() { (value, rule) } else { (to, by) }
+    if to.to_bits() == value.to_bits() {
+        (value, rule)
+    } else {
+        (to, by)
+    }
 }
 
 /// Rules on every setpoint.
@@ -140,13 +144,18 @@ pub(super) fn rule(
         let Some(write) = spec.write.filter(|_| is_setpoint(spec)) else {
             continue;
         };
-        let authority = state.zones.get(spec.zone.0).map_or(Authority::Observe, |zone| zone.effective());
+        let authority = state
+            .zones
+            .get(spec.zone.0)
+            .map_or(Authority::Observe, |zone| zone.effective());
         let armed = state.devices.get(spec.device.0).is_some_and(|device| device.armed);
         let ours = armed && authority >= Authority::Bounded;
         if !ours && !state.held.contains_key(&point) {
             continue;
         }
-        let read = snapshot.reading(point).filter(|reading| reading.quality == Quality::Good);
+        let read = snapshot
+            .reading(point)
+            .filter(|reading| reading.quality == Quality::Good);
         let found = read.map_or(write.release, |reading| reading.value);
         let held = state.held.entry(point).or_insert_with(|| Held::found(found, now));
         let local = facts.local.get(spec.device.0).copied().unwrap_or(false);
@@ -205,9 +214,13 @@ pub(super) fn rule(
                 Rule::Plan => Author::Strategy(wishes.plan.strategy),
                 Rule::Override => held_by.map_or(Author::Safety, |held_by| held_by.author.clone()),
                 Rule::Release => Author::Release,
-                Rule::Refused | Rule::Followed | Rule::Band | Rule::Hold | Rule::Demand | Rule::DewPoint | Rule::Rate => {
-                    Author::Safety
-                }
+                Rule::Refused
+                | Rule::Followed
+                | Rule::Band
+                | Rule::Hold
+                | Rule::Demand
+                | Rule::DewPoint
+                | Rule::Rate => Author::Safety,
             },
             Rule::Refused | Rule::Followed | Rule::Hold | Rule::Demand | Rule::DewPoint => Author::Safety,
         };

@@ -43,7 +43,9 @@ impl Learned {
         for id in self.demand_kw.len()..site.reuse.len() {
             self.demand_kw.push(rated(id));
         }
-        let elapsed_s = self.learned_mono_ms.map_or(0.0, |at| view.now.seconds_since(at).min(60.0));
+        let elapsed_s = self
+            .learned_mono_ms
+            .map_or(0.0, |at| view.now.seconds_since(at).min(60.0));
         self.learned_mono_ms = Some(view.now.mono_ms);
         let share = (elapsed_s * SHARE_PER_S).min(0.5);
         for (cdu, ratios) in site.cdus.iter().zip(&mut self.cdus) {
@@ -53,7 +55,14 @@ impl Learned {
             learn_chip(view, id, ratio, share);
         }
         for (id, unit) in site.loops.iter().enumerate() {
-            learn_loop(view, unit, &mut self.pumps[id], &mut self.rejection[id], outdoors, share);
+            learn_loop(
+                view,
+                unit,
+                &mut self.pumps[id],
+                &mut self.rejection[id],
+                outdoors,
+                share,
+            );
         }
         for (id, unit) in site.reuse.iter().enumerate() {
             let heat = value(view, unit.points.heat);
@@ -81,15 +90,28 @@ fn follow(ratio: &mut f64, seen: f64, share: f64) {
 
 fn learn_cdu(view: &View<'_>, cdu: &Cdu, ratios: &mut CduRatios, share: f64) {
     let (plate, points) = (&cdu.nameplate, &cdu.points);
-    let Some(flow) = value::<LitresPerMinute>(view, points.secondary_flow) else { return };
+    let Some(flow) = value::<LitresPerMinute>(view, points.secondary_flow) else {
+        return;
+    };
     let secondary = flow / plate.secondary_flow_lpm;
     if secondary < TELLS {
         return;
     }
     if let Some(kpa) = value::<Kilopascals>(view, points.secondary_differential_pressure) {
-        follow(&mut ratios.resistance, kpa / (plate.secondary_pressure_kpa * secondary * secondary), share);
+        follow(
+            &mut ratios.resistance,
+            kpa / (plate.secondary_pressure_kpa * secondary * secondary),
+            share,
+        );
     }
-    let model = CduModel::new(cdu, CduRatios { pump: 1.0, ua: 1.0, ..*ratios });
+    let model = CduModel::new(
+        cdu,
+        CduRatios {
+            pump: 1.0,
+            ua: 1.0,
+            ..*ratios
+        },
+    );
     if let Some(kw) = value::<Kilowatts>(view, points.power) {
         follow(&mut ratios.pump, kw / model.pump_kw(secondary), share);
     }
@@ -103,8 +125,10 @@ fn learn_cdu(view: &View<'_>, cdu: &Cdu, ratios: &mut CduRatios, share: f64) {
         return;
     };
     let primary = primary / plate.primary_flow_lpm;
-    let (hot, cold) =
-        (flow * carries(plate.coolant), primary * plate.primary_flow_lpm * carries(Coolant::Water));
+    let (hot, cold) = (
+        flow * carries(plate.coolant),
+        primary * plate.primary_flow_lpm * carries(Coolant::Water),
+    );
     let heat_kw = hot * (back - supply);
     let (least, most) = (hot.min(cold), hot.max(cold));
     let effectiveness = heat_kw / (least * (back - facility));
@@ -130,7 +154,8 @@ fn learn_chip(view: &View<'_>, id: usize, ratio: &mut f64, share: f64) {
     if power < 0.5 * plate.rated_kw || flow < TELLS * plate.flow_lpm {
         return;
     }
-    let seen = (plate.chip_limit_c - margin - supply) / chip_rise_k(plate, power * plate.liquid_fraction, flow / plate.flow_lpm);
+    let seen = (plate.chip_limit_c - margin - supply)
+        / chip_rise_k(plate, power * plate.liquid_fraction, flow / plate.flow_lpm);
     // A hotter chip than believed is believed at once, a cooler one slowly.
     let share = if seen > *ratio { (20.0 * share).min(1.0) } else { share };
     follow(ratio, seen, share);
@@ -145,26 +170,41 @@ fn learn_loop(
     share: f64,
 ) {
     let points = &unit.points;
-    let (Some(flow), Some(kpa)) = (value(view, points.flow), value(view, points.differential_pressure)) else { return };
+    let (Some(flow), Some(kpa)) = (value(view, points.flow), value(view, points.differential_pressure)) else {
+        return;
+    };
     if let Some(kw) = value(view, points.power) {
         follow(pump, kw / loop_pump_kw(unit, flow, kpa), share);
     }
-    let (Some(supply), Some(back)) = (value(view, points.supply_temperature), value(view, points.return_temperature)) else {
+    let (Some(supply), Some(back)) = (
+        value(view, points.supply_temperature),
+        value(view, points.return_temperature),
+    ) else {
         return;
     };
-    let reused: f64 = unit.reuse.iter().filter_map(|id| value(view, view.site.reuse[id.0].points.heat)).sum();
+    let reused: f64 = unit
+        .reuse
+        .iter()
+        .filter_map(|id| value(view, view.site.reuse[id.0].points.heat))
+        .sum();
     let heat_kw = flow * carries(Coolant::Water) * (back - supply) - reused;
-    let running = unit.rejection.iter().map(|id| &view.site.rejection[id.0]).filter(|cell| {
-        value(view, cell.points.running).is_some_and(|on| on >= 0.5)
-    });
+    let running = unit
+        .rejection
+        .iter()
+        .map(|id| &view.site.rejection[id.0])
+        .filter(|cell| value(view, cell.points.running).is_some_and(|on| on >= 0.5));
     let (mut count, mut speed, mut plate) = (0.0, 0.0, None);
     for cell in running {
-        let Some(seen) = value::<Fraction>(view, cell.points.fan_speed) else { return };
+        let Some(seen) = value::<Fraction>(view, cell.points.fan_speed) else {
+            return;
+        };
         count += 1.0;
         speed += seen;
         plate = Some(&cell.nameplate);
     }
-    let Some(plate) = plate.filter(|plate| plate.kind != RejectionKind::Chiller) else { return };
+    let Some(plate) = plate.filter(|plate| plate.kind != RejectionKind::Chiller) else {
+        return;
+    };
     let speed = speed / count;
     // A stopped or wide-open fan says only that the water is colder, or warmer, than it can hold.
     if heat_kw < TELLS * plate.rated_kw || !(plate.min_speed + 0.05..0.98).contains(&speed) {

@@ -58,7 +58,9 @@ impl Strategy for Predictive {
             return_c: view.site.limits.rack_return_c.target - COOLANT_RESERVE_K,
         };
         let due = self.chosen.len() != view.site.loops.len()
-            || self.chosen_mono_ms.is_none_or(|at| view.now.seconds_since(at) >= CHOICE_S);
+            || self
+                .chosen_mono_ms
+                .is_none_or(|at| view.now.seconds_since(at) >= CHOICE_S);
         if due {
             self.chosen_mono_ms = Some(view.now.mono_ms);
             let last = std::mem::take(&mut self.chosen);
@@ -76,10 +78,16 @@ impl Strategy for Predictive {
                 let cdu = &view.site.cdus[id.0];
                 let model = CduModel::new(cdu, self.learned.cdus[id.0]);
                 // The coolant is where it is: what is warmer than planned needs more flow until it has come down.
-                let now_c = value(view, cdu.points.secondary_supply_temperature).unwrap_or(*supply_c).max(*supply_c);
+                let now_c = value(view, cdu.points.secondary_supply_temperature)
+                    .unwrap_or(*supply_c)
+                    .max(*supply_c);
                 let (share, _) = needed_share(view, &self.learned, id.0, now_c, &limits);
                 let kpa = model.pressure_kpa(share.max(cdu.nameplate.pump_min_speed * 0.5)) * PRESSURE_RESERVE;
-                setpoints.put(view.site, cdu.points.secondary_differential_pressure_setpoint, kpa.min(f64::MAX));
+                setpoints.put(
+                    view.site,
+                    cdu.points.secondary_differential_pressure_setpoint,
+                    kpa.min(f64::MAX),
+                );
                 setpoints.put(view.site, cdu.points.secondary_supply_temperature_setpoint, *supply_c);
             }
         }
@@ -95,7 +103,13 @@ impl Strategy for Predictive {
 /// Share of a CDU's nameplate flow at which each of its racks keeps every limit at a coolant supply, and what binds.
 fn needed_share(view: &View<'_>, learned: &Learned, cdu: usize, supply_c: f64, limits: &RackLimits) -> (f64, Binding) {
     let unit = &view.site.cdus[cdu];
-    let mut most = (0.0, Binding { rack: 0, limit: "minimum flow" });
+    let mut most = (
+        0.0,
+        Binding {
+            rack: 0,
+            limit: "minimum flow",
+        },
+    );
     for id in &unit.racks {
         let rack = &view.site.racks[id.0];
         let band = &view.heat.racks[id.0];
@@ -103,8 +117,17 @@ fn needed_share(view: &View<'_>, learned: &Learned, cdu: usize, supply_c: f64, l
         let full_kw = full_heat_kw(rack);
         // With the queue known a rack without a start coming stays idle; any other may step to full load between cycles.
         let idle = view.heat.source == HeatSource::Queue && upper_kw < IDLE_SHARE * full_kw;
-        let step_kw = if idle { (IDLE_STEP * upper_kw).min(full_kw) } else { full_kw };
-        let need = RackNeed { plate: &rack.nameplate, chip_ratio: learned.chips[id.0], upper_kw, step_kw };
+        let step_kw = if idle {
+            (IDLE_STEP * upper_kw).min(full_kw)
+        } else {
+            full_kw
+        };
+        let need = RackNeed {
+            plate: &rack.nameplate,
+            chip_ratio: learned.chips[id.0],
+            upper_kw,
+            step_kw,
+        };
         let (share, limit) = need.flow_share(supply_c, unit.nameplate.coolant, limits);
         if share > most.0 {
             most = (share, Binding { rack: id.0, limit });
@@ -128,9 +151,16 @@ fn outdoors(view: &View<'_>) -> Option<Outdoors> {
     let standard = moist_air::pressure_at_altitude_pa(view.site.altitude_m).unwrap_or(moist_air::STANDARD_PRESSURE_PA);
     let pressure_pa = value(view, weather.points.pressure).map_or(standard, |kpa| kpa * 1000.0);
     let wet_bulb_c = moist_air::clamped::wet_bulb_c(dry_bulb_c, humidity, pressure_pa);
-    Some(Outdoors { dry_bulb_c, wet_bulb_c, pressure_pa })
+    Some(Outdoors {
+        dry_bulb_c,
+        wet_bulb_c,
+        pressure_pa,
+    })
 }
 
 /// Index of the horizon whose mean stands for the next quarter of an hour's cost.
 const COST_HORIZON: usize = 2;
-const _: () = assert!(HORIZONS_S[COST_HORIZON] == 900.0, "the cost horizon is a quarter of an hour");
+const _: () = assert!(
+    HORIZONS_S[COST_HORIZON] == 900.0,
+    "the cost horizon is a quarter of an hour"
+);

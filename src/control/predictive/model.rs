@@ -2,7 +2,9 @@
 //!
 //! Written from the data sheets' side, apart from any simulator. Every ratio is 1 on the nameplate; `learn` moves them.
 
-use crate::site::{AirUnitNameplate, Cdu, CduNameplate, FacilityLoop, Rack, RackNameplate, RejectionNameplate, ReuseNameplate};
+use crate::site::{
+    AirUnitNameplate, Cdu, CduNameplate, FacilityLoop, Rack, RackNameplate, RejectionNameplate, ReuseNameplate,
+};
 use serde::{Deserialize, Serialize};
 use thermo::{Coolant, moist_air};
 
@@ -39,7 +41,11 @@ pub(super) struct CduRatios {
 
 impl Default for CduRatios {
     fn default() -> Self {
-        Self { resistance: 1.0, pump: 1.0, ua: 1.0 }
+        Self {
+            resistance: 1.0,
+            pump: 1.0,
+            ua: 1.0,
+        }
     }
 }
 
@@ -106,7 +112,11 @@ impl<'a> CduModel<'a> {
         let (mut low, mut high) = (0.0, MOST);
         for _ in 0..12 {
             let middle = 0.5 * (low + high);
-            if self.heat_kw(secondary, middle, return_c, facility_c) < heat_kw { low = middle } else { high = middle }
+            if self.heat_kw(secondary, middle, return_c, facility_c) < heat_kw {
+                low = middle
+            } else {
+                high = middle
+            }
         }
         Some(high)
     }
@@ -146,12 +156,23 @@ impl RackNeed<'_> {
         let plate = self.plate;
         let minimum = plate.min_flow_lpm_per_kw * self.upper_kw / plate.flow_lpm;
         let rise_k = limits.return_c - supply_c;
-        let by_return = if rise_k > 0.0 { self.upper_kw / (carries(coolant) * rise_k) / plate.flow_lpm } else { f64::INFINITY };
+        let by_return = if rise_k > 0.0 {
+            self.upper_kw / (carries(coolant) * rise_k) / plate.flow_lpm
+        } else {
+            f64::INFINITY
+        };
         let by_chip = self.by_chip(self.upper_kw, plate.chip_limit_c - limits.margin_k - supply_c);
         let by_step = self.by_chip(self.step_kw, plate.chip_limit_c - limits.step_margin_k - supply_c);
-        [(by_return, "return temperature"), (by_chip, "chip margin"), (by_step, "readiness for a full-load step")]
-            .into_iter()
-            .fold((minimum, "minimum flow"), |most, next| if next.0 > most.0 { next } else { most })
+        [
+            (by_return, "return temperature"),
+            (by_chip, "chip margin"),
+            (by_step, "readiness for a full-load step"),
+        ]
+        .into_iter()
+        .fold(
+            (minimum, "minimum flow"),
+            |most, next| if next.0 > most.0 { next } else { most },
+        )
     }
 
     fn by_chip(&self, heat_kw: f64, rise_allowed_k: f64) -> f64 {
@@ -193,7 +214,14 @@ pub(super) struct Outdoors {
 
 /// Fan speed at which a cell or cooler brings water to `leaving_c` under `heat_kw` with `range_k`, before limits; infinite
 /// where it cannot. `ratio` is the learned capacity over the nameplate's.
-pub(super) fn fan_speed(plate: &RejectionNameplate, ratio: f64, heat_kw: f64, leaving_c: f64, range_k: f64, outdoors: &Outdoors) -> f64 {
+pub(super) fn fan_speed(
+    plate: &RejectionNameplate,
+    ratio: f64,
+    heat_kw: f64,
+    leaving_c: f64,
+    range_k: f64,
+    outdoors: &Outdoors,
+) -> f64 {
     let rated_range_k = plate.rated_kw / (plate.flow_lpm * carries(Coolant::Water));
     let (drive, rated_drive) = match plate.kind {
         crate::site::RejectionKind::TowerCell => {
@@ -202,12 +230,14 @@ pub(super) fn fan_speed(plate: &RejectionNameplate, ratio: f64, heat_kw: f64, le
             let enthalpy = |c: f64| moist_air::clamped::saturated_enthalpy_kj_kg(c, outdoors.pressure_pa);
             (
                 enthalpy(leaving_c + 0.4 * range_k) - enthalpy(outdoors.wet_bulb_c),
-                enthalpy(plate.design_ambient_c + plate.approach_k + 0.4 * rated_range_k) - enthalpy(plate.design_ambient_c),
+                enthalpy(plate.design_ambient_c + plate.approach_k + 0.4 * rated_range_k)
+                    - enthalpy(plate.design_ambient_c),
             )
         }
-        crate::site::RejectionKind::DryCooler | crate::site::RejectionKind::Chiller => {
-            (leaving_c + 0.5 * range_k - outdoors.dry_bulb_c, plate.approach_k + 0.5 * rated_range_k)
-        }
+        crate::site::RejectionKind::DryCooler | crate::site::RejectionKind::Chiller => (
+            leaving_c + 0.5 * range_k - outdoors.dry_bulb_c,
+            plate.approach_k + 0.5 * rated_range_k,
+        ),
     };
     if drive <= 0.0 || rated_drive <= 0.0 {
         return f64::INFINITY;
@@ -251,7 +281,11 @@ pub(super) fn air(plate: &AirUnitNameplate, heat_kw: f64, water_c: f64, room_c: 
     let supply_c = water_c + plate.approach_k * (heat_kw / plate.rated_kw).clamp(0.2, 1.5);
     // Density times specific heat of air near 30 degC: 1.16 kJ/(m3 K).
     let carried = 1.16 * plate.air_flow_m3_s * (room_c - supply_c);
-    let speed = if carried > 0.0 { heat_kw / carried } else { f64::INFINITY };
+    let speed = if carried > 0.0 {
+        heat_kw / carried
+    } else {
+        f64::INFINITY
+    };
     (speed, supply_c)
 }
 
@@ -299,7 +333,9 @@ mod tests {
         let site = load_embedded("demo").unwrap().unwrap();
         let model = CduModel::new(&site.cdus[0], CduRatios::default());
         let plate = model.plate;
-        let share = model.primary_share(plate.rated_kw, 1.0, 30.0 + plate.approach_k, 30.0).unwrap();
+        let share = model
+            .primary_share(plate.rated_kw, 1.0, 30.0 + plate.approach_k, 30.0)
+            .unwrap();
         assert!((share - 1.0).abs() < 0.01, "{share}");
         assert!((model.pump_kw(1.0) - plate.pump_kw).abs() < 1e-9);
         assert!((model.flow_share(plate.secondary_pressure_kpa) - 1.0).abs() < 1e-12);
@@ -310,8 +346,19 @@ mod tests {
         let site = load_embedded("demo").unwrap().unwrap();
         let plate = &site.rejection[0].nameplate;
         let range_k = plate.rated_kw / (plate.flow_lpm * carries(Coolant::Water));
-        let outdoors = Outdoors { dry_bulb_c: 30.0, wet_bulb_c: plate.design_ambient_c, pressure_pa: 101_325.0 };
-        let speed = fan_speed(plate, 1.0, plate.rated_kw, plate.design_ambient_c + plate.approach_k, range_k, &outdoors);
+        let outdoors = Outdoors {
+            dry_bulb_c: 30.0,
+            wet_bulb_c: plate.design_ambient_c,
+            pressure_pa: 101_325.0,
+        };
+        let speed = fan_speed(
+            plate,
+            1.0,
+            plate.rated_kw,
+            plate.design_ambient_c + plate.approach_k,
+            range_k,
+            &outdoors,
+        );
         assert!((speed - 1.0).abs() < 1e-9, "{speed}");
     }
 

@@ -67,7 +67,10 @@ pub(super) fn choose(
     let site = view.site;
     let cell = site.rejection.get(unit.rejection.first()?.0)?;
     let write = bounds(site, cell.points.supply_temperature_setpoint)?;
-    let coldest = write.min.max(outdoors.wet_bulb_c + LEAST_TOWER_APPROACH_K).min(write.max);
+    let coldest = write
+        .min
+        .max(outdoors.wet_bulb_c + LEAST_TOWER_APPROACH_K)
+        .min(write.max);
     let try_at = |facility_c: f64| evaluate(view, learned, unit, id, limits, outdoors, facility_c);
     let mut best: Option<Point> = None;
     for step in 0..=FACILITY_STEPS {
@@ -100,7 +103,8 @@ fn evaluate(
 ) -> Option<Point> {
     let site = view.site;
     let hour = view.now.local_hour();
-    let price = site.prices.energy_at(hour) + site.prices.carbon_g_per_kwh_at(hour) / 1000.0 * site.prices.carbon_per_kg;
+    let price =
+        site.prices.energy_at(hour) + site.prices.carbon_g_per_kwh_at(hour) / 1000.0 * site.prices.carbon_per_kg;
     let dew_c = dew_point_c(view) + site.limits.dew_point_margin_k.target + COOLANT_RESERVE_K;
     let rated_lpm = unit.nameplate.pump_flow_lpm * unit.nameplate.pumps as f64;
 
@@ -127,9 +131,10 @@ fn evaluate(
                 continue;
             }
             // The valve must manage the upper heat; the pumps carry the mean.
-            let (Some(upper), Some(mean)) =
-                (model.primary_share(upper_kw, share, c, facility_c), model.primary_share(mean_kw, share, c, facility_c))
-            else {
+            let (Some(upper), Some(mean)) = (
+                model.primary_share(upper_kw, share, c, facility_c),
+                model.primary_share(mean_kw, share, c, facility_c),
+            ) else {
                 continue;
             };
             let pump_kw = model.pump_kw(share);
@@ -139,7 +144,14 @@ fn evaluate(
             let cost = pump_kw + lpm / rated_lpm * unit.nameplate.pump_kw * unit.nameplate.pumps as f64;
             if best.as_ref().is_none_or(|best| cost < best.0) {
                 let rack = &site.racks[binds.rack].name;
-                best = Some((cost, c, pump_kw, lpm, kpa, format!("{} by {} of {rack}", cdu.name, binds.limit)));
+                best = Some((
+                    cost,
+                    c,
+                    pump_kw,
+                    lpm,
+                    kpa,
+                    format!("{} by {} of {rack}", cdu.name, binds.limit),
+                ));
             }
         }
         let (_, c, pump_kw, lpm, kpa, why) = best?;
@@ -179,7 +191,15 @@ fn evaluate(
     let (export, reused_kw) = export(view, learned, unit, return_c);
     let rejected_kw = (heat_kw + pump_kw - reused_kw).max(0.0);
     let range_k = rejected_kw / (flow_lpm * carries(Coolant::Water)).max(1e-6);
-    let (units, fans_kw) = cells(view, learned.rejection[id], unit, rejected_kw, facility_c, range_k, outdoors)?;
+    let (units, fans_kw) = cells(
+        view,
+        learned.rejection[id],
+        unit,
+        rejected_kw,
+        facility_c,
+        range_k,
+        outdoors,
+    )?;
     let plate = &site.rejection[unit.rejection[0].0].nameplate;
     let (makeup_l, blowdown_l) = water_l_per_h(plate, rejected_kw);
 
@@ -189,11 +209,24 @@ fn evaluate(
         ("facility pumps".to_owned(), pump_kw * price),
         ("tower fans".to_owned(), fans_kw * price),
         ("air fans".to_owned(), air_kw * price),
-        ("water".to_owned(), (makeup_l * prices.water_per_m3 + blowdown_l * prices.sewer_per_m3) / 1000.0),
+        (
+            "water".to_owned(),
+            (makeup_l * prices.water_per_m3 + blowdown_l * prices.sewer_per_m3) / 1000.0,
+        ),
         ("heat sold".to_owned(), -reused_kw * prices.heat_per_kwh),
     ];
     let cooling_kw = cdu_kw + pump_kw + fans_kw + air_kw;
-    Some(Point { facility_c, header_kpa, supply_c, units, export, air: air_points, cost_per_h, cooling_kw, binding })
+    Some(Point {
+        facility_c,
+        header_kpa,
+        supply_c,
+        units,
+        export,
+        air: air_points,
+        cost_per_h,
+        cooling_kw,
+        binding,
+    })
 }
 
 /// The number of heat-rejection units at which the fans cost least, and their power; `None` where all at full speed do
@@ -226,7 +259,9 @@ fn export(view: &View<'_>, learned: &Learned, unit: &FacilityLoop, return_c: f64
     for id in &unit.reuse {
         let reuse = &view.site.reuse[id.0];
         let network = value(view, reuse.points.network_return_temperature);
-        let kw = network.map_or(0.0, |c| reuse_kw(&reuse.nameplate, return_c, c)).min(learned.demand_kw[id.0]);
+        let kw = network
+            .map_or(0.0, |c| reuse_kw(&reuse.nameplate, return_c, c))
+            .min(learned.demand_kw[id.0]);
         // Water warmer than the loop must never come back from the network.
         let worth = network.is_some_and(|c| return_c > c + 1.0) && view.site.prices.heat_per_kwh >= 0.0;
         open.push(worth);
@@ -251,7 +286,9 @@ fn dew_point_c(view: &View<'_>) -> f64 {
 /// Heat of all racks into the room air now, kW.
 fn air_heat_kw(view: &View<'_>) -> f64 {
     let racks = view.site.racks.iter().zip(&view.heat.racks);
-    racks.map(|(rack, band)| band.mean_kw[COST_HORIZON] * (1.0 / rack.nameplate.liquid_fraction - 1.0)).sum()
+    racks
+        .map(|(rack, band)| band.mean_kw[COST_HORIZON] * (1.0 / rack.nameplate.liquid_fraction - 1.0))
+        .sum()
 }
 
 /// Setpoints of the loop, its heat rejection, export and air units.
