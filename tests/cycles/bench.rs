@@ -51,6 +51,7 @@ pub(super) struct Bench {
     lost: BTreeMap<PointId, Option<Reading>>,
     bad: BTreeSet<PointId>,
     deaf: BTreeSet<PointId>,
+    frozen: BTreeSet<PointId>,
     plan: BTreeMap<PointId, f64>,
     requests: Vec<Request>,
     pub(super) commands: BTreeMap<PointId, (f64, Author)>,
@@ -87,6 +88,7 @@ impl Bench {
             lost: BTreeMap::new(),
             bad: BTreeSet::new(),
             deaf: BTreeSet::new(),
+            frozen: BTreeSet::new(),
             plan: BTreeMap::new(),
             requests: Vec::new(),
             commands: BTreeMap::new(),
@@ -151,6 +153,27 @@ impl Bench {
         self
     }
 
+    /// A sensor that repeats its value to the last bit; all others tremble by less than any rule here can feel.
+    pub(super) fn freeze(mut self, tag: &str) -> Self {
+        let id = self.id(tag);
+        self.frozen.insert(id);
+        self
+    }
+
+    fn tremble(&self, id: PointId) -> f64 {
+        let spec = &self.site.points[id.0];
+        let odd = self.now.mono_ms / 5000 % 2 == 1;
+        if !odd || spec.write.is_some() || self.frozen.contains(&id) {
+            0.0
+        } else if spec.quantity.ends_with("temperature") {
+            1e-4
+        } else if spec.quantity == "chip_margin" {
+            -1e-4
+        } else {
+            0.0
+        }
+    }
+
     /// The plan from the next cycle on.
     pub(super) fn plan(mut self, tag: &str, value: f64) -> Self {
         let id = self.id(tag);
@@ -180,7 +203,7 @@ impl Bench {
     fn snapshot(&self) -> Snapshot {
         let mut snapshot = Snapshot::empty(self.site.points.len(), self.now);
         for (id, value) in &self.values {
-            let fresh = Reading { value: *value, quality: Quality::Good, mono_ms: self.now.mono_ms };
+            let fresh = Reading { value: value + self.tremble(*id), quality: Quality::Good, mono_ms: self.now.mono_ms };
             let mut reading = match self.lost.get(id) {
                 Some(last) => *last,
                 None => Some(fresh),
