@@ -54,6 +54,11 @@ impl ZoneState {
         self.demoted.map_or(self.wanted, |(to, _)| to.min(self.wanted))
     }
 
+    /// Whether it is lower than asked for.
+    pub(super) fn is_demoted(&self) -> bool {
+        self.effective() < self.wanted
+    }
+
     /// Counts a veto; answers whether there are too many by now.
     fn veto(&mut self, settings: &SafetySettings, now: Now) -> bool {
         self.vetoes.push(now.mono_ms);

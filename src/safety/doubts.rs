@@ -29,6 +29,9 @@ const BALANCE_S: f64 = 600.0;
 /// Residual of the balance that is told, as a share of the larger side, and below which it is over.
 const RESIDUAL: (f64, f64) = (0.15, 0.12);
 
+/// Heat below which neither test of a CDU says anything, as a share of the rated one.
+const LEAST_HEAT: f64 = 0.2;
+
 /// Watches one value that has to move when the heat does.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct Frozen {
@@ -46,7 +49,8 @@ struct Balance {
     swapped_s: f64,
     /// Heat of the racks into the coolant, and heat that the coolant carries, kW, smoothed.
     sides_kw: Option<(f64, f64)>,
-    told: bool,
+    /// For how long they have been smoothed.
+    watched_s: f64,
 }
 
 /// What is watched from cycle to cycle.
@@ -185,7 +189,7 @@ impl Balance {
         let (Some(supply_c), Some(back_c)) = (readings.present(supply), readings.present(back)) else {
             return;
         };
-        let heated = racks_kw.is_some_and(|kw| kw > 0.1 * rated_kw);
+        let heated = racks_kw.is_some_and(|kw| kw > LEAST_HEAT * rated_kw);
         if heated && supply_c > back_c + SWAPPED_K {
             self.swapped_s += dt_s;
         } else {
@@ -210,9 +214,10 @@ impl Balance {
         self.sides_kw = Some((racks_kw, carried_kw));
         let larger = racks_kw.max(carried_kw);
         let residual = (racks_kw - carried_kw).abs() / larger.max(f64::MIN_POSITIVE);
-        let bound = if self.told { RESIDUAL.1 } else { RESIDUAL.0 };
-        self.told = larger > 0.1 * rated_kw && residual > bound;
-        if self.told {
+        self.watched_s += dt_s;
+        let told = facts.notices.held_before(Code::EnergyImbalance, Subject::Point(subject));
+        let bound = if told { RESIDUAL.1 } else { RESIDUAL.0 };
+        if self.watched_s > BALANCE_S && larger > LEAST_HEAT * rated_kw && residual > bound {
             facts
                 .notices
                 .holds(readings.site, Code::EnergyImbalance, Subject::Point(subject), || {

@@ -8,6 +8,9 @@ use super::report::Level;
 use crate::site::PointId;
 use thermo::moist_air::{STANDARD_PRESSURE_PA, clamped, pressure_at_altitude_pa};
 
+/// How far the wet bulb falls below the design before that is told to be over, K.
+const WEATHER_HYSTERESIS_K: f64 = 0.5;
+
 pub(super) fn watch(readings: &Readings<'_>, facts: &mut Facts) {
     let site = readings.site;
     for (cdu, index) in site.cdus.iter().zip(0..) {
@@ -64,7 +67,8 @@ fn weather(readings: &Readings<'_>, facts: &mut Facts) {
         .max(30_000.0);
     let wet_bulb_c = clamped::wet_bulb_c(within(dry_bulb_c, -60.0, 70.0), humidity, pressure_pa);
     let design_c = site.limits.design_wet_bulb_c;
-    if wet_bulb_c > design_c {
+    let told = facts.notices.held_before(Code::WeatherOutsideDesign, Subject::Point(point));
+    if wet_bulb_c > design_c - if told { WEATHER_HYSTERESIS_K } else { 0.0 } {
         facts
             .notices
             .holds(site, Code::WeatherOutsideDesign, Subject::Point(point), || {
