@@ -107,7 +107,7 @@ pub(super) fn cycles_of_concentration(site: &Site) -> Option<f64> {
         .reduce(f64::min)
 }
 
-/// Make-up for a heat rejected by towers, L: M = E CoC / (CoC - 1).
+/// Make-up for a heat rejected by towers, L: `M = E CoC / (CoC - 1)`.
 pub(super) fn makeup_for_heat_l(heat_kwh: f64, cycles: f64) -> f64 {
     LATENT_SHARE * heat_kwh.max(0.0) / LATENT_KWH_PER_L * cycles / (cycles - 1.0)
 }

@@ -138,6 +138,10 @@ fn then((value, rule): (f64, Rule), by: Rule, change: impl FnOnce(f64) -> f64) -
 }
 
 /// Rules on every setpoint.
+#[expect(
+    clippy::too_many_lines,
+    reason = "one walk over the setpoints, in the order of the rules"
+)]
 pub(super) fn rule(
     site: &Site,
     facts: &Facts,

@@ -57,7 +57,10 @@ fn apply(mut bench: Bench, step: &Step, warmer_k: f64) -> Bench {
 }
 
 fn plan(mut bench: Bench, step: &Step) -> Bench {
-    let tags: Vec<_> = writes(&bench).into_iter().map(|(id, write)| (bench.site.spec(id).tag.clone(), write)).collect();
+    let tags: Vec<_> = writes(&bench)
+        .into_iter()
+        .map(|(id, write)| (bench.site.spec(id).tag.clone(), write))
+        .collect();
     for ((tag, write), share) in tags.iter().zip(step.plan.iter().cycle()) {
         bench = bench.plan(tag, write.min + share * (write.max - write.min));
     }
@@ -69,7 +72,11 @@ fn no_less_cooling(plain: &Bench, safe: &Bench, cycle: usize) -> Result<(), Test
     for (id, write) in writes(plain) {
         let tag = &plain.site.spec(id).tag;
         let (Some((plain, _)), Some((safe, _))) = (plain.commands.get(&id), safe.commands.get(&id)) else {
-            prop_assert!(!plain.commands.contains_key(&id) || safe.commands.contains_key(&id), "{} fell silent", tag);
+            prop_assert!(
+                !plain.commands.contains_key(&id) || safe.commands.contains_key(&id),
+                "{} fell silent",
+                tag
+            );
             continue;
         };
         let less = match write.more_cooling {

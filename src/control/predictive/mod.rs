@@ -62,13 +62,18 @@ impl Strategy for Predictive {
             return Err("The forecast is not of this site".to_owned());
         }
         let outdoors = outdoors(view).ok_or("The outdoor air is not known")?;
-        let silent = site.loops.iter().find(|unit| value(view, unit.points.supply_temperature).is_none());
+        let silent = site
+            .loops
+            .iter()
+            .find(|unit| value(view, unit.points.supply_temperature).is_none());
         if let Some(unit) = silent {
             return Err(format!("The supply temperature of {} is not known", unit.name));
         }
         self.learned.update(view, &outdoors);
         let due = self.chosen.len() != site.loops.len()
-            || self.chosen_mono_ms.is_none_or(|at| view.now.seconds_since(at) >= CHOICE_S);
+            || self
+                .chosen_mono_ms
+                .is_none_or(|at| view.now.seconds_since(at) >= CHOICE_S);
         if due {
             self.choose(view, outdoors)?;
         }
@@ -141,7 +146,9 @@ impl Predictive {
         for (air, (speed, supply_c)) in view.site.loops[id].air_units.iter().zip(&point.air) {
             let unit = &view.site.air_units[air.0];
             let model = AirModel::new(unit, self.learned.air_units[air.0]);
-            let supply_c = model.supply_c(heat_kw, *speed, target_c - ROOM_RESERVE_K).min(*supply_c);
+            let supply_c = model
+                .supply_c(heat_kw, *speed, target_c - ROOM_RESERVE_K)
+                .min(*supply_c);
             let room_c = value(view, unit.points.room_temperature).unwrap_or(target_c);
             let near = ((room_c - (target_c - ROOM_RESERVE_K)) / ROOM_RESERVE_K).clamp(0.0, 1.0);
             setpoints.put(unit.points.fan_speed_setpoint, speed + near * (1.0 - speed));
