@@ -202,9 +202,14 @@ impl<'a> Trial<'a> {
         let heat_kw = air_heat_kw(self.view, |band| band.mean_kw[COST_HORIZON]);
         let upper_kw = air_heat_kw(self.view, |band| band.upper_kw[COST_HORIZON]).max(heat_kw);
         let slowest = unit.nameplate.min_speed;
+        let now = value(self.view, unit.points.fan_speed);
         let mut best: Option<(f64, AirPoint)> = None;
         for step in 0..=AIR_SPEEDS {
             let speed = slowest + f64::from(step) / f64::from(AIR_SPEEDS) * (1.0 - slowest);
+            // A fan moves by one step a choice: the coil's valve must follow it.
+            if now.is_some_and(|now| (speed - now).abs() > 1.01 * (1.0 - slowest) / f64::from(AIR_SPEEDS)) {
+                continue;
+            }
             let Some(point) = model.at_speed(heat_kw, speed, target_c - ROOM_RESERVE_K, water_c) else { continue };
             let cost = model.fan_kw(speed) + litre_kw * point.water * unit.nameplate.water_flow_lpm;
             if best.as_ref().is_some_and(|(least, _)| cost >= *least) {
