@@ -175,6 +175,34 @@ fn the_simulators_never_see_the_controller() {
 }
 
 #[test]
+fn every_file_is_part_of_the_crate() {
+    let mut orphans = Vec::new();
+    for path in sources(&room("")) {
+        let stem = path.file_stem().unwrap().to_str().unwrap();
+        if ["lib", "main", "mod"].contains(&stem) {
+            continue;
+        }
+        let dir = path.parent().unwrap();
+        let beside = dir.with_extension("rs");
+        let parents = [dir.join("mod.rs"), dir.join("lib.rs"), beside];
+        let named = parents
+            .iter()
+            .filter_map(|parent| fs::read_to_string(parent).ok())
+            .any(|text| {
+                text.lines().any(|line| {
+                    line.trim()
+                        .trim_start_matches("pub ")
+                        .starts_with(&format!("mod {stem};"))
+                })
+            });
+        if !named {
+            orphans.push(format!("{}: no parent declares `mod {stem};`", path.display()));
+        }
+    }
+    assert!(orphans.is_empty(), "{}", orphans.join("\n"));
+}
+
+#[test]
 fn files_have_one_subject_and_stay_short() {
     let mut long = Vec::new();
     for path in sources(&room("")) {

@@ -54,10 +54,16 @@ impl ZoneState {
         self.demoted.map_or(self.wanted, |(to, _)| to.min(self.wanted))
     }
 
+    /// Whether it is lower than asked for.
+    pub(super) fn is_demoted(&self) -> bool {
+        self.effective() < self.wanted
+    }
+
     /// Counts a veto; answers whether there are too many by now.
     fn veto(&mut self, settings: &SafetySettings, now: Now) -> bool {
         self.vetoes.push(now.mono_ms);
-        self.vetoes.retain(|at| *at <= now.mono_ms && now.seconds_since(*at) <= settings.veto_window_s);
+        self.vetoes
+            .retain(|at| *at <= now.mono_ms && now.seconds_since(*at) <= settings.veto_window_s);
         let too_many = usize::try_from(settings.veto_limit).is_ok_and(|limit| self.vetoes.len() >= limit);
         if too_many {
             self.vetoes.clear();
@@ -130,7 +136,11 @@ fn tell_level(zone: &str, from: Level, to: Level, causes: &[String], notices: &m
             Level::Failsafe => "failsafe",
         }
     }
-    let severity = if to >= Level::Critical { Severity::Warning } else { Severity::Info };
+    let severity = if to >= Level::Critical {
+        Severity::Warning
+    } else {
+        Severity::Info
+    };
     let because = causes.first().map(|cause| format!(": {cause}")).unwrap_or_default();
     let others = match causes.len().saturating_sub(1) {
         0 => String::new(),

@@ -25,7 +25,11 @@ impl Demand {
         if write.more_cooling == Direction::Neutral {
             return;
         }
-        let value = if value.is_nan() { write.most_cooling() } else { within(value, write.min, write.max) };
+        let value = if value.is_nan() {
+            write.most_cooling()
+        } else {
+            within(value, write.min, write.max)
+        };
         self.value = Some(self.value.map_or(value, |known| write.cooler(known, value)));
     }
 
@@ -48,7 +52,9 @@ pub(super) const fn within(value: f64, low: f64, high: f64) -> f64 {
 pub(super) fn gather(site: &Site, facts: &Facts) -> Vec<Demand> {
     let mut demands = vec![Demand::default(); site.points.len()];
     let mut on = |point: Option<PointId>, ask: &dyn Fn(&mut Demand, &WriteSpec)| {
-        let Some(index) = point.map(|point| point.0) else { return };
+        let Some(index) = point.map(|point| point.0) else {
+            return;
+        };
         let write = site.points.get(index).and_then(|spec| spec.write.as_ref());
         if let (Some(demand), Some(write)) = (demands.get_mut(index), write) {
             ask(demand, write);
@@ -56,23 +62,39 @@ pub(super) fn gather(site: &Site, facts: &Facts) -> Vec<Demand> {
     };
     for ((cdu, duty), min_kpa) in site.cdus.iter().zip(&facts.cdus).zip(&facts.min_pressure_kpa) {
         let floor_c = facts.zones.get(cdu.zone.0).map(|zone| zone.supply_floor_c);
-        on(id(cdu.points.secondary_supply_temperature_setpoint), &|demand, write| {
-            demand.serve(write, *duty);
-            demand.floor = floor_c;
-        });
-        on(id(cdu.points.secondary_differential_pressure_setpoint), &|demand, write| {
-            demand.serve(write, *duty);
-            demand.add(write, *min_kpa);
-        });
+        on(
+            id(cdu.points.secondary_supply_temperature_setpoint),
+            &|demand, write| {
+                demand.serve(write, *duty);
+                demand.floor = floor_c;
+            },
+        );
+        on(
+            id(cdu.points.secondary_differential_pressure_setpoint),
+            &|demand, write| {
+                demand.serve(write, *duty);
+                demand.add(write, *min_kpa);
+            },
+        );
     }
     for (unit, duty) in site.air_units.iter().zip(&facts.air_units) {
-        for point in [id(unit.points.supply_air_temperature_setpoint), id(unit.points.fan_speed_setpoint)] {
+        for point in [
+            id(unit.points.supply_air_temperature_setpoint),
+            id(unit.points.fan_speed_setpoint),
+        ] {
             on(point, &|demand, write| demand.serve(write, *duty));
         }
     }
     for (facility_loop, duty) in site.loops.iter().zip(&facts.loops) {
-        on(id(facility_loop.points.differential_pressure_setpoint), &|demand, write| demand.serve(write, *duty));
-        for unit in facility_loop.rejection.iter().filter_map(|unit| site.rejection.get(unit.0)) {
+        on(
+            id(facility_loop.points.differential_pressure_setpoint),
+            &|demand, write| demand.serve(write, *duty),
+        );
+        for unit in facility_loop
+            .rejection
+            .iter()
+            .filter_map(|unit| site.rejection.get(unit.0))
+        {
             for point in [id(unit.points.enable), id(unit.points.supply_temperature_setpoint)] {
                 on(point, &|demand, write| demand.serve(write, *duty));
             }

@@ -4,9 +4,7 @@ use super::facts::Facts;
 use super::missing::{Cause, require};
 use super::notices::{Code, Subject};
 use super::readings::{Readings, id};
-use crate::site::{
-    AirUnitId, CduId, DeviceId, EquipmentId, LoopId, PointId, RejectionId, ReuseId, Site, ZoneId,
-};
+use crate::site::{AirUnitId, CduId, DeviceId, EquipmentId, LoopId, PointId, RejectionId, ReuseId, Site, ZoneId};
 use serde::{Deserialize, Serialize};
 
 /// Longest comms-loss time-out with which a device may be armed, s: after it the device is its own master.
@@ -108,7 +106,9 @@ pub(super) fn watch(readings: &Readings<'_>, devices: &mut [DeviceState], facts:
             let text = || format!("its heartbeat register has stood at {beat} for {silent_s:.0} s while we write it");
             facts.notices.holds(site, Code::HeartbeatLost, subject, text);
             if let Some(point) = unit.heartbeat {
-                facts.cause(site, point, || format!("{} does not take our heartbeat", device_name(site, unit.device)));
+                facts.cause(site, point, || {
+                    format!("{} does not take our heartbeat", device_name(site, unit.device))
+                });
             }
             require(readings, facts, unit.equipment, unit.zone, Cause::NotMirrored.duty());
         }

@@ -20,7 +20,10 @@ pub(super) fn watch(readings: &Readings<'_>, facts: &mut Facts) {
         .collect();
     let all_c = rooms.iter().map(|(_, dew_c)| *dew_c).reduce(f64::max);
     for (zone, index) in facts.zones.iter_mut().zip(0..) {
-        let own = rooms.iter().filter(|(room, _)| *room == ZoneId(index)).map(|(_, dew_c)| *dew_c);
+        let own = rooms
+            .iter()
+            .filter(|(room, _)| *room == ZoneId(index))
+            .map(|(_, dew_c)| *dew_c);
         // A zone without an air unit of its own stands in a room that others share.
         let dew_c = own.reduce(f64::max).or(all_c).unwrap_or(limits.dew_point_fallback_c);
         zone.supply_floor_c = dew_c + limits.dew_point_margin_k.target;
@@ -34,12 +37,14 @@ pub(super) fn watch(readings: &Readings<'_>, facts: &mut Facts) {
         };
         let margin_k = supply_c - (zone.supply_floor_c - limits.dew_point_margin_k.target);
         if margin_k < limits.dew_point_margin_k.critical {
-            facts.notices.holds(site, Code::CondensationRisk, Subject::Point(point), || {
-                format!(
-                    "the coolant may be only {margin_k:.1} K above the room's dew point, critical {} K",
-                    limits.dew_point_margin_k.critical
-                )
-            });
+            facts
+                .notices
+                .holds(site, Code::CondensationRisk, Subject::Point(point), || {
+                    format!(
+                        "the coolant may be only {margin_k:.1} K above the room's dew point, critical {} K",
+                        limits.dew_point_margin_k.critical
+                    )
+                });
         }
     }
 }
@@ -48,7 +53,9 @@ pub(super) fn watch(readings: &Readings<'_>, facts: &mut Facts) {
 /// good readings allow where that is higher.
 fn room_c(readings: &Readings<'_>, facts: &mut Facts, unit: &AirUnit) -> f64 {
     let (temperature, humidity) = (id(unit.points.room_temperature), id(unit.points.room_relative_humidity));
-    let worst = readings.worst(temperature, Side::High).zip(readings.worst(humidity, Side::High));
+    let worst = readings
+        .worst(temperature, Side::High)
+        .zip(readings.worst(humidity, Side::High));
     let dew_c = worst.map(|(t_c, share)| clamped::dew_point_c(within(t_c, -60.0, 70.0), share));
     let here = |point| readings.presence(point) == Presence::Here;
     if let Some(dew_c) = dew_c.filter(|_| here(temperature) && here(humidity)) {
@@ -57,9 +64,11 @@ fn room_c(readings: &Readings<'_>, facts: &mut Facts, unit: &AirUnit) -> f64 {
     let fallback_c = readings.site.limits.dew_point_fallback_c;
     let assumed_c = dew_c.map_or(fallback_c, |dew_c| dew_c.max(fallback_c));
     if let Some(point) = humidity.or(temperature) {
-        facts.notices.holds(readings.site, Code::DewPointUnknown, Subject::Point(point), || {
-            format!("the room's dew point is unknown; {assumed_c:.1} degC is assumed")
-        });
+        facts
+            .notices
+            .holds(readings.site, Code::DewPointUnknown, Subject::Point(point), || {
+                format!("the room's dew point is unknown; {assumed_c:.1} degC is assumed")
+            });
     }
     assumed_c
 }

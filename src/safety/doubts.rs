@@ -29,6 +29,9 @@ const BALANCE_S: f64 = 600.0;
 /// Residual of the balance that is told, as a share of the larger side, and below which it is over.
 const RESIDUAL: (f64, f64) = (0.15, 0.12);
 
+/// Heat below which neither test of a CDU says anything, as a share of the rated one.
+const LEAST_HEAT: f64 = 0.2;
+
 /// Watches one value that has to move when the heat does.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct Frozen {
@@ -46,7 +49,8 @@ struct Balance {
     swapped_s: f64,
     /// Heat of the racks into the coolant, and heat that the coolant carries, kW, smoothed.
     sides_kw: Option<(f64, f64)>,
-    told: bool,
+    /// For how long they have been smoothed.
+    watched_s: f64,
 }
 
 /// What is watched from cycle to cycle.
@@ -99,8 +103,11 @@ fn moving<'a>(readings: &'a Readings<'a>) -> impl Iterator<Item = (Option<PointI
     let site = readings.site;
     let cdus = site.cdus.iter().flat_map(move |cdu| {
         let heat = rack_heat_kw(readings, cdu);
-        [cdu.points.secondary_supply_temperature, cdu.points.secondary_return_temperature]
-            .map(|point| (id(point), heat, cdu.nameplate.rated_kw))
+        [
+            cdu.points.secondary_supply_temperature,
+            cdu.points.secondary_return_temperature,
+        ]
+        .map(|point| (id(point), heat, cdu.nameplate.rated_kw))
     });
     let racks = site.racks.iter().flat_map(move |rack| {
         let rated_kw = rack.nameplate.rated_kw;
@@ -116,7 +123,9 @@ fn moving<'a>(readings: &'a Readings<'a>) -> impl Iterator<Item = (Option<PointI
 /// Heat of a CDU's racks into the coolant by their power; `None` unless all are here.
 fn rack_heat_kw(readings: &Readings<'_>, cdu: &Cdu) -> Option<f64> {
     let racks = cdu.racks.iter().filter_map(|rack| readings.site.racks.get(rack.0));
-    racks.map(|rack| Some(readings.present(id(rack.points.power))? * rack.nameplate.liquid_fraction)).sum()
+    racks
+        .map(|rack| Some(readings.present(id(rack.points.power))? * rack.nameplate.liquid_fraction))
+        .sum()
 }
 
 /// Heat that a rack's own coolant carries, by its own sensors.
@@ -171,12 +180,16 @@ impl Balance {
         if let (Some(point), Some(lpm)) = (flow, flow_lpm)
             && lpm < -BACKWARD * cdu.nameplate.secondary_flow_lpm
         {
-            doubted.push((point, Code::ImplausibleReading, format!("{lpm:.1} L/min flow backwards")));
+            doubted.push((
+                point,
+                Code::ImplausibleReading,
+                format!("{lpm:.1} L/min flow backwards"),
+            ));
         }
         let (Some(supply_c), Some(back_c)) = (readings.present(supply), readings.present(back)) else {
             return;
         };
-        let heated = racks_kw.is_some_and(|kw| kw > 0.1 * rated_kw);
+        let heated = racks_kw.is_some_and(|kw| kw > LEAST_HEAT * rated_kw);
         if heated && supply_c > back_c + SWAPPED_K {
             self.swapped_s += dt_s;
         } else {
@@ -201,12 +214,17 @@ impl Balance {
         self.sides_kw = Some((racks_kw, carried_kw));
         let larger = racks_kw.max(carried_kw);
         let residual = (racks_kw - carried_kw).abs() / larger.max(f64::MIN_POSITIVE);
-        let bound = if self.told { RESIDUAL.1 } else { RESIDUAL.0 };
-        self.told = larger > 0.1 * rated_kw && residual > bound;
-        if self.told {
-            facts.notices.holds(readings.site, Code::EnergyImbalance, Subject::Point(subject), || {
-                format!("the racks give {racks_kw:.0} kW to the coolant, flow and temperatures say {carried_kw:.0} kW")
-            });
+        self.watched_s += dt_s;
+        let told = facts.notices.held_before(Code::EnergyImbalance, Subject::Point(subject));
+        let bound = if told { RESIDUAL.1 } else { RESIDUAL.0 };
+        if self.watched_s > BALANCE_S && larger > LEAST_HEAT * rated_kw && residual > bound {
+            facts
+                .notices
+                .holds(readings.site, Code::EnergyImbalance, Subject::Point(subject), || {
+                    format!(
+                        "the racks give {racks_kw:.0} kW to the coolant, flow and temperatures say {carried_kw:.0} kW"
+                    )
+                });
         }
     }
 }

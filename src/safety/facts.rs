@@ -94,7 +94,11 @@ pub(super) fn find(site: &Site, snapshot: &Snapshot, state: &mut State, now: Now
     devices::watch(&readings, &mut state.devices, &mut facts);
     surroundings::watch(&readings, &mut facts);
     dew_point::watch(&readings, &mut facts);
-    facts.min_pressure_kpa = site.cdus.iter().map(|cdu| min_flow::pressure_kpa(&readings, cdu)).collect();
+    facts.min_pressure_kpa = site
+        .cdus
+        .iter()
+        .map(|cdu| min_flow::pressure_kpa(&readings, cdu))
+        .collect();
     facts.share(site);
     facts
 }

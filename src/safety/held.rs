@@ -140,7 +140,11 @@ mod tests {
             assert_eq!(held.verify(shown, s * 1000, 0.1, 600.0, at(s)), Verdict::Ours);
             held.send(value, at(s));
         }
-        assert_eq!(held.verify(20.0, 4000, 0.1, 600.0, at(25)), Verdict::Ours, "a sample from before tells nothing");
+        assert_eq!(
+            held.verify(20.0, 4000, 0.1, 600.0, at(25)),
+            Verdict::Ours,
+            "a sample from before tells nothing"
+        );
     }
 
     #[test]

@@ -79,11 +79,20 @@ fn one(
     let site = readings.site;
     let text = |says: &str| {
         let tag = site.points.get(point.0).map_or("", |spec| spec.tag.as_str());
-        format!("{tag} {says}: {worst:.1}, target {}, critical {}", band.target, band.critical)
+        format!(
+            "{tag} {says}: {worst:.1}, target {}, critical {}",
+            band.target, band.critical
+        )
     };
     if level == Level::Critical {
-        facts.cause(readings.site, point, || text("is beyond critical, until back at the target"));
-        facts.notices.holds(site, Code::LimitCritical, Subject::Point(point), || text("is beyond critical"));
+        facts.cause(readings.site, point, || {
+            text("is beyond critical, until back at the target")
+        });
+        facts
+            .notices
+            .holds(site, Code::LimitCritical, Subject::Point(point), || {
+                text("is beyond critical")
+            });
     } else {
         facts.cause(readings.site, point, || text("is beyond its target"));
     }
@@ -93,7 +102,10 @@ fn one(
     };
     if trips {
         facts.notices.holds(site, Code::BeyondTrip, Subject::Point(point), || {
-            format!("{worst:.1} is beyond {}, where the equipment's own trip is expected", band.trip)
+            format!(
+                "{worst:.1} is beyond {}, where the equipment's own trip is expected",
+                band.trip
+            )
         });
     }
     Duty::of(level)
@@ -129,10 +141,16 @@ mod tests {
     #[test]
     fn critical_lasts_until_the_target_and_guarded_a_little_longer() {
         use Level::{Critical, Guarded, Normal};
-        let found = walk(BAND, Side::High, &[39.0, 41.0, 42.9, 43.0, 42.0, 40.1, 40.0, 39.8, 39.6]);
+        let found = walk(
+            BAND,
+            Side::High,
+            &[39.0, 41.0, 42.9, 43.0, 42.0, 40.1, 40.0, 39.8, 39.6],
+        );
         assert_eq!(
             found,
-            [Normal, Guarded, Guarded, Critical, Critical, Critical, Guarded, Guarded, Normal]
+            [
+                Normal, Guarded, Guarded, Critical, Critical, Critical, Guarded, Guarded, Normal
+            ]
         );
         let found = walk(MARGIN, Side::Low, &[11.0, 9.0, 5.0, 9.9, 10.0, 10.6]);
         assert_eq!(found, [Normal, Guarded, Critical, Critical, Guarded, Normal]);

@@ -44,7 +44,10 @@ fn resistance(readings: &Readings<'_>, cdu: &Cdu) -> f64 {
     let plate = &cdu.nameplate;
     let rated = plate.secondary_pressure_kpa / (plate.secondary_flow_lpm * plate.secondary_flow_lpm);
     let (low, high) = (rated / RESISTANCE_SPREAD, rated * RESISTANCE_SPREAD);
-    let (flow, pressure) = (id(cdu.points.secondary_flow), id(cdu.points.secondary_differential_pressure));
+    let (flow, pressure) = (
+        id(cdu.points.secondary_flow),
+        id(cdu.points.secondary_differential_pressure),
+    );
     let here = |point| readings.presence(point) == Presence::Here;
     let measured = (readings.worst(pressure, Side::High).filter(|_| here(pressure)))
         .zip(readings.worst(flow, Side::Low).filter(|_| here(flow)));

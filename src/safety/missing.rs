@@ -55,15 +55,15 @@ pub(super) fn watch(readings: &Readings<'_>, facts: &mut Facts) {
         if cause != Cause::NotYetReported {
             facts.lost_in(spec.zone);
         }
-        facts.cause(readings.site, point, || match readings.age_s(Some(point)) {
-            None => format!("{} has not reported yet", spec.tag),
-            Some(age_s) => format!("{} is lost, last good {age_s:.0} s ago", spec.tag),
-        });
-        facts.notices.holds(readings.site, Code::MissingReading, Subject::Point(point), || {
-            match readings.age_s(Some(point)) {
-                None => "has not reported yet; failsafe until it does".to_owned(),
-                Some(age_s) => format!("last good {age_s:.0} s ago; failsafe until it returns"),
-            }
+        let text = || match readings.age_s(Some(point)) {
+            None => "has not reported yet".to_owned(),
+            Some(age_s) if age_s <= spec.timeout_s => "is not believed".to_owned(),
+            Some(age_s) => format!("is lost, last good {age_s:.0} s ago"),
+        };
+        facts.cause(readings.site, point, || format!("{} {}", spec.tag, text()));
+        let subject = Subject::Point(point);
+        facts.notices.holds(readings.site, Code::MissingReading, subject, || {
+            format!("{}; failsafe until it is back", text())
         });
         require(readings, facts, spec.equipment, spec.zone, cause.duty());
     }

@@ -53,9 +53,6 @@ mod state;
 mod surroundings;
 mod wishes;
 
-#[cfg(test)]
-mod properties;
-
 pub use commands::{Command, Commands};
 pub use facts::Facts;
 pub use report::{Change, Level, SafetyReport, ZoneReport};

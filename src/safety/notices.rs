@@ -115,6 +115,11 @@ impl Notices {
         }
     }
 
+    /// Whether a condition held in the cycle before, for those that end later than they begin.
+    pub(super) fn held_before(&self, code: Code, subject: Subject) -> bool {
+        self.before.contains(&(code, subject))
+    }
+
     /// Something happened once.
     pub(super) fn tell(&mut self, severity: Severity, code: &str, subject: String, text: String) {
         self.events.push(Event {

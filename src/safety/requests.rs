@@ -29,7 +29,10 @@ pub(super) fn hear(site: &Site, requests: &[Request], state: &mut State, notices
                 hold(site, state, point, value, for_s, &request.author, now),
             ),
             RequestKind::ClearOverride { point } => {
-                let was = state.overrides.remove(&point).map(|_| ("override_ended", "ends the override".into()));
+                let was = state
+                    .overrides
+                    .remove(&point)
+                    .map(|_| ("override_ended", "ends the override".into()));
                 (tag(site, point), was.ok_or_else(|| "there is no override".into()))
             }
             RequestKind::SetAuthority { zone, authority } => (
@@ -58,15 +61,7 @@ pub(super) fn hear(site: &Site, requests: &[Request], state: &mut State, notices
 
 type Outcome = Result<(&'static str, String), String>;
 
-fn hold(
-    site: &Site,
-    state: &mut State,
-    point: PointId,
-    value: f64,
-    for_s: f64,
-    author: &Author,
-    now: Now,
-) -> Outcome {
+fn hold(site: &Site, state: &mut State, point: PointId, value: f64, for_s: f64, author: &Author, now: Now) -> Outcome {
     if !matches!(author, Author::Operator(_)) {
         return Err("only an operator may override".into());
     }
@@ -77,7 +72,10 @@ fn hold(
     if !value.is_finite() || for_s.is_nan() || for_s <= 0.0 {
         return Err(format!("{value} for {for_s} s; give a number and a time above 0 s"));
     }
-    let authority = state.zones.get(spec.zone.0).map_or(Authority::Observe, super::authority::ZoneState::effective);
+    let authority = state
+        .zones
+        .get(spec.zone.0)
+        .map_or(Authority::Observe, super::authority::ZoneState::effective);
     if authority < Authority::Bounded {
         return Err("the zone's authority lets nothing be written; raise it first".into());
     }
@@ -107,7 +105,10 @@ fn set_authority(state: &mut State, zone: ZoneId, authority: Authority, author: 
     zone_state.set(authority);
     // A person who sets authority has looked: points left to another writer are taken up again.
     state.held.values_mut().for_each(super::held::Held::forgive);
-    Ok(("authority_set", format!("sets the authority to {}", super::authority::name(authority))))
+    Ok((
+        "authority_set",
+        format!("sets the authority to {}", super::authority::name(authority)),
+    ))
 }
 
 /// Ends overrides whose time is over, or whose start lies in a future that the clock of an earlier process knew.
@@ -123,7 +124,10 @@ fn expire(site: &Site, state: &mut State, notices: &mut Notices, now: Now) {
 }
 
 fn tag(site: &Site, point: PointId) -> String {
-    site.points.get(point.0).map(|spec| spec.tag.clone()).unwrap_or_default()
+    site.points
+        .get(point.0)
+        .map(|spec| spec.tag.clone())
+        .unwrap_or_default()
 }
 
 fn name(author: &Author) -> &str {

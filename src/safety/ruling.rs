@@ -1,5 +1,6 @@
 //! From a wish to a value: band, demands, dew point, bounds, rates.
 
+use super::authority::ZoneState;
 use super::commands::Command;
 use super::demand::{self, Demand, within};
 use super::devices;
@@ -66,8 +67,8 @@ pub(super) struct Case {
     pub(super) last: f64,
     /// What is wanted, and by which rule.
     pub(super) wanted: (f64, Rule),
-    /// Centre of the band in bounded authority.
-    pub(super) anchor: Option<f64>,
+    /// The band of bounded authority, lowest and highest.
+    pub(super) band: Option<(f64, f64)>,
     pub(super) demand: Demand,
     /// Time since the last value, min.
     pub(super) minutes: f64,
@@ -78,9 +79,8 @@ impl Case {
     pub(super) fn decide(&self) -> (f64, Rule) {
         let write = &self.write;
         let mut ruled = self.wanted;
-        if let Some(anchor) = self.anchor.filter(|_| matches!(ruled.1, Rule::Plan | Rule::Release)) {
-            let band = write.bounded_band.abs();
-            ruled = then(ruled, Rule::Band, |value| within(value, anchor - band, anchor + band));
+        if let Some((low, high)) = self.band.filter(|_| matches!(ruled.1, Rule::Plan | Rule::Release)) {
+            ruled = then(ruled, Rule::Band, |value| within(value, low, high));
         }
         if self.demand.hold {
             ruled = then(ruled, Rule::Hold, |value| write.cooler(value, self.last));
@@ -116,10 +116,25 @@ impl Case {
     }
 }
 
+/// The band of bounded authority. Where a fault has brought it about, it is open towards more cooling: losing a reading
+/// must not keep a plan from cooling more.
+fn band(write: &WriteSpec, anchor: f64, demoted: bool) -> (f64, f64) {
+    let half = write.bounded_band.abs();
+    match write.more_cooling {
+        Direction::Up if demoted => (anchor - half, write.max),
+        Direction::Down if demoted => (write.min, anchor + half),
+        Direction::Up | Direction::Down | Direction::Neutral => (anchor - half, anchor + half),
+    }
+}
+
 /// What a rule makes of a value; the rule is only named where it changes it.
 fn then((value, rule): (f64, Rule), by: Rule, change: impl FnOnce(f64) -> f64) -> (f64, Rule) {
     let to = change(value);
-    if to.to_bits() == value.to_bits() { (value, rule) } else { (to, by) }
+    if to.to_bits() == value.to_bits() {
+        (value, rule)
+    } else {
+        (to, by)
+    }
 }
 
 /// Rules on every setpoint.
@@ -140,13 +155,17 @@ pub(super) fn rule(
         let Some(write) = spec.write.filter(|_| is_setpoint(spec)) else {
             continue;
         };
-        let authority = state.zones.get(spec.zone.0).map_or(Authority::Observe, |zone| zone.effective());
+        let zone = state.zones.get(spec.zone.0);
+        let authority = zone.map_or(Authority::Observe, ZoneState::effective);
+        let demoted = zone.is_some_and(ZoneState::is_demoted);
         let armed = state.devices.get(spec.device.0).is_some_and(|device| device.armed);
         let ours = armed && authority >= Authority::Bounded;
         if !ours && !state.held.contains_key(&point) {
             continue;
         }
-        let read = snapshot.reading(point).filter(|reading| reading.quality == Quality::Good);
+        let read = snapshot
+            .reading(point)
+            .filter(|reading| reading.quality == Quality::Good);
         let found = read.map_or(write.release, |reading| reading.value);
         let held = state.held.entry(point).or_insert_with(|| Held::found(found, now));
         let local = facts.local.get(spec.device.0).copied().unwrap_or(false);
@@ -191,7 +210,7 @@ pub(super) fn rule(
             write,
             last,
             wanted,
-            anchor: held.anchor(ours && authority == Authority::Bounded),
+            band: (held.anchor(ours && authority == Authority::Bounded)).map(|anchor| band(&write, anchor, demoted)),
             demand,
             minutes,
         };
@@ -205,9 +224,13 @@ pub(super) fn rule(
                 Rule::Plan => Author::Strategy(wishes.plan.strategy),
                 Rule::Override => held_by.map_or(Author::Safety, |held_by| held_by.author.clone()),
                 Rule::Release => Author::Release,
-                Rule::Refused | Rule::Followed | Rule::Band | Rule::Hold | Rule::Demand | Rule::DewPoint | Rule::Rate => {
-                    Author::Safety
-                }
+                Rule::Refused
+                | Rule::Followed
+                | Rule::Band
+                | Rule::Hold
+                | Rule::Demand
+                | Rule::DewPoint
+                | Rule::Rate => Author::Safety,
             },
             Rule::Refused | Rule::Followed | Rule::Hold | Rule::Demand | Rule::DewPoint => Author::Safety,
         };

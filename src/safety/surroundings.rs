@@ -6,7 +6,10 @@ use super::notices::{Code, Subject};
 use super::readings::{Readings, Side, id};
 use super::report::Level;
 use crate::site::PointId;
-use thermo::moist_air::{clamped, pressure_at_altitude_pa, STANDARD_PRESSURE_PA};
+use thermo::moist_air::{STANDARD_PRESSURE_PA, clamped, pressure_at_altitude_pa};
+
+/// How far the wet bulb falls below the design before that is told to be over, K.
+const WEATHER_HYSTERESIS_K: f64 = 0.5;
 
 pub(super) fn watch(readings: &Readings<'_>, facts: &mut Facts) {
     let site = readings.site;
@@ -35,7 +38,9 @@ fn leak(readings: &Readings<'_>, facts: &mut Facts, point: Option<PointId>, cdu:
         format!("{tag}: no setpoint is lowered while it lasts")
     });
     let subject = Subject::Point(point);
-    facts.notices.holds(site, Code::Leak, subject, || "a leak is reported; no setpoint is lowered while it lasts".into());
+    facts.notices.holds(site, Code::Leak, subject, || {
+        "a leak is reported; no setpoint is lowered while it lasts".into()
+    });
     facts.notices.holds(site, Code::IsolationRequested, subject, || {
         "asks for the liquid isolation of this equipment; a person or the building's own system acts".into()
     });
@@ -55,13 +60,19 @@ fn weather(readings: &Readings<'_>, facts: &mut Facts) {
     };
     let pressure_pa = readings
         .worst(id(station.points.pressure), Side::High)
-        .map_or_else(|| pressure_at_altitude_pa(site.altitude_m).unwrap_or(STANDARD_PRESSURE_PA), |kpa| kpa * 1000.0)
+        .map_or_else(
+            || pressure_at_altitude_pa(site.altitude_m).unwrap_or(STANDARD_PRESSURE_PA),
+            |kpa| kpa * 1000.0,
+        )
         .max(30_000.0);
     let wet_bulb_c = clamped::wet_bulb_c(within(dry_bulb_c, -60.0, 70.0), humidity, pressure_pa);
     let design_c = site.limits.design_wet_bulb_c;
-    if wet_bulb_c > design_c {
-        facts.notices.holds(site, Code::WeatherOutsideDesign, Subject::Point(point), || {
-            format!("the wet bulb of {wet_bulb_c:.1} degC is beyond the design's {design_c} degC")
-        });
+    let told = facts.notices.held_before(Code::WeatherOutsideDesign, Subject::Point(point));
+    if wet_bulb_c > design_c - if told { WEATHER_HYSTERESIS_K } else { 0.0 } {
+        facts
+            .notices
+            .holds(site, Code::WeatherOutsideDesign, Subject::Point(point), || {
+                format!("the wet bulb of {wet_bulb_c:.1} degC is beyond the design's {design_c} degC")
+            });
     }
 }

@@ -54,7 +54,10 @@ pub(super) fn sift<'a>(site: &Site, plan: &'a Plan, notices: &mut Notices) -> Wi
             *rejected = true;
         }
         notices.holds(site, Code::PlanRejected, Subject::Zone(spec.zone), || {
-            format!("{} {why}: the zone's whole set is refused and the last one kept", spec.tag)
+            format!(
+                "{} {why}: the zone's whole set is refused and the last one kept",
+                spec.tag
+            )
         });
     }
     wishes

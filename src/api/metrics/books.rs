@@ -59,7 +59,7 @@ pub(super) fn books(out: &mut Exposition, site: &Site, view: &View) {
         "counter",
         "Energy of the cooling equipment since the ledger began.",
     );
-    for (equipment, value) in &total.cooling_kwh_by_equipment {
+    for (equipment, value) in crate::ledger::cooling_equipment(site).zip(&total.cooling_kwh_by_equipment) {
         out.sample(&[("equipment", equipment)], *value);
     }
     out.family(

@@ -1,0 +1,14 @@
+//! Tables of cycles: what safety commands when the plant, the plan or a person does something.
+//!
+//! Each file is one part of `docs/safety-case.md`; `bench` is the plant on paper that they share.
+
+mod cycles {
+    mod authority;
+    mod bench;
+    mod devices;
+    mod dew_point;
+    mod limits;
+    mod plans;
+    mod properties;
+    mod readings;
+}
