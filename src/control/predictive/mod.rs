@@ -40,6 +40,8 @@ const CHOICE_S: f64 = 60.0;
 const STAGING_S: f64 = 600.0;
 /// Pressure above what the flow needs, as a factor: the local loop ripples.
 const PRESSURE_RESERVE: f64 = 1.04;
+/// Supply air colder per kelvin that a room is warmer than planned.
+const ROOM_GAIN: f64 = 2.0;
 /// How far ahead a room's air must manage the upper heat: the fan follows at once, s.
 const AIR_LEAD_S: f64 = 60.0;
 
@@ -62,18 +64,13 @@ impl Strategy for Predictive {
             return Err("The forecast is not of this site".to_owned());
         }
         let outdoors = outdoors(view).ok_or("The outdoor air is not known")?;
-        let silent = site
-            .loops
-            .iter()
-            .find(|unit| value(view, unit.points.supply_temperature).is_none());
+        let silent = site.loops.iter().find(|unit| value(view, unit.points.supply_temperature).is_none());
         if let Some(unit) = silent {
             return Err(format!("The supply temperature of {} is not known", unit.name));
         }
         self.learned.update(view, &outdoors);
         let due = self.chosen.len() != site.loops.len()
-            || self
-                .chosen_mono_ms
-                .is_none_or(|at| view.now.seconds_since(at) >= CHOICE_S);
+            || self.chosen_mono_ms.is_none_or(|at| view.now.seconds_since(at) >= CHOICE_S);
         if due {
             self.choose(view, outdoors)?;
         }
@@ -139,19 +136,18 @@ impl Predictive {
         }
     }
 
-    /// Air setpoints: for the fresh forecast, and more the nearer the room is to its target.
+    /// Air setpoints: the fan as chosen; the air as cold as the fresh forecast needs, and colder where the room is warmer
+    /// than planned. The fan does not answer a warm room: faster, it first pulls the hot aisle through a coil whose valve
+    /// has yet to open.
     fn put_air(&self, view: &View<'_>, id: usize, point: &OperatingPoint, setpoints: &mut Setpoints<'_>) {
-        let target_c = view.site.limits.room_c.target;
+        let planned_c = view.site.limits.room_c.target - ROOM_RESERVE_K;
         let heat_kw = air_heat_kw(view, |band| band.peak_upper_kw(AIR_LEAD_S));
         for (air, (speed, supply_c)) in view.site.loops[id].air_units.iter().zip(&point.air) {
             let unit = &view.site.air_units[air.0];
             let model = AirModel::new(unit, self.learned.air_units[air.0]);
-            let supply_c = model
-                .supply_c(heat_kw, *speed, target_c - ROOM_RESERVE_K)
-                .min(*supply_c);
-            let room_c = value(view, unit.points.room_temperature).unwrap_or(target_c);
-            let near = ((room_c - (target_c - ROOM_RESERVE_K)) / ROOM_RESERVE_K).clamp(0.0, 1.0);
-            setpoints.put(unit.points.fan_speed_setpoint, speed + near * (1.0 - speed));
+            let warm_k = value(view, unit.points.room_temperature).map_or(ROOM_RESERVE_K, |c| (c - planned_c).max(0.0));
+            let supply_c = model.supply_c(heat_kw, *speed, planned_c).min(*supply_c) - ROOM_GAIN * warm_k;
+            setpoints.put(unit.points.fan_speed_setpoint, *speed);
             setpoints.put(unit.points.supply_air_temperature_setpoint, supply_c);
         }
     }
