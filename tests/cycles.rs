@@ -2,7 +2,6 @@
 //!
 //! Each file is one part of `docs/safety-case.md`; `bench` is the plant on paper that they share.
 
-#[cfg(test)]
 mod cycles {
     mod authority;
     mod bench;

@@ -34,7 +34,11 @@ async fn it_reads_the_hall_predicts_writes_setpoints_and_keeps_the_books() {
             })
         })
         .await;
-    assert!(state["control"]["sentence"].as_str().is_some_and(|sentence| !sentence.is_empty()));
+    assert!(
+        state["control"]["sentence"]
+            .as_str()
+            .is_some_and(|sentence| !sentence.is_empty())
+    );
     rig.until("the job queue is known and the forecast uses it", SOON, |state| {
         state["forecast"]["source"] == "queue" && state["jobs"]["running"].as_u64() > Some(0)
     })
@@ -62,7 +66,11 @@ async fn a_dead_broker_fails_over_to_most_cooling_and_comes_back() {
     let mut rig = rig(demo_site(dir.path()), None).await;
     rig.until("normal level", SOON, normal).await;
     rig.hall.broker.as_mut().unwrap().stop().await;
-    let state = rig.until("failsafe while the racks are silent", SOON, |state| level(state) == "failsafe").await;
+    let state = rig
+        .until("failsafe while the racks are silent", SOON, |state| {
+            level(state) == "failsafe"
+        })
+        .await;
     assert_ne!(state["forecast"]["source"], "queue");
     rig.until("the CDUs are driven to most cooling", SOON, |state| {
         reading(state, "cdus", "cdu1", "secondary_differential_pressure_setpoint").is_some_and(|kpa| kpa > 200.0)
@@ -70,7 +78,8 @@ async fn a_dead_broker_fails_over_to_most_cooling_and_comes_back() {
     .await;
     rig.hall.broker.as_mut().unwrap().restart().await.unwrap();
     rig.until("normal level again by itself", SOON, normal).await;
-    rig.until("the queue again", SOON, |state| state["forecast"]["source"] == "queue").await;
+    rig.until("the queue again", SOON, |state| state["forecast"]["source"] == "queue")
+        .await;
     rig.stop().await;
 }
 
@@ -89,10 +98,16 @@ async fn a_dead_cdu_is_noticed_and_does_not_hold_up_the_others() {
         .await;
     for other in ["cdu2", "cdu3", "cdu4"] {
         assert!(connected(&state, other), "{other}");
-        assert!(reading(&state, "cdus", other, "secondary_supply_temperature").is_some(), "{other}");
+        assert!(
+            reading(&state, "cdus", other, "secondary_supply_temperature").is_some(),
+            "{other}"
+        );
     }
     rig.hall.servers.get_mut("cdu1").unwrap().restart().await.unwrap();
-    rig.until("back by itself", SOON, |state| connected(state, "cdu1") && normal(state)).await;
+    rig.until("back by itself", SOON, |state| {
+        connected(state, "cdu1") && normal(state)
+    })
+    .await;
     rig.stop().await;
 }
 
@@ -118,7 +133,9 @@ async fn a_full_disk_stops_the_record_and_never_the_control() {
     disk.0.store(true, Ordering::Relaxed);
     let before = rig
         .until("the page says that the disk refuses", SOON, |state| {
-            state["store"]["state"].as_str().is_some_and(|text| text.starts_with("disk refuses"))
+            state["store"]["state"]
+                .as_str()
+                .is_some_and(|text| text.starts_with("disk refuses"))
         })
         .await;
     rig.until("control goes on", SOON, |state| {
@@ -126,7 +143,8 @@ async fn a_full_disk_stops_the_record_and_never_the_control() {
     })
     .await;
     disk.0.store(false, Ordering::Relaxed);
-    rig.until("records are kept again", SOON, |state| state["store"]["state"] == "ok").await;
+    rig.until("records are kept again", SOON, |state| state["store"]["state"] == "ok")
+        .await;
     rig.stop().await;
     assert_replays(dir.path());
 }
@@ -135,7 +153,8 @@ async fn a_full_disk_stops_the_record_and_never_the_control() {
 async fn the_record_of_a_run_replays_bit_for_bit_and_gives_a_report() {
     let dir = tempdir().unwrap();
     let rig = rig(demo_site(dir.path()), None).await;
-    rig.until("some cycles", SOON, |state| state["cycle"].as_u64() > Some(60)).await;
+    rig.until("some cycles", SOON, |state| state["cycle"].as_u64() > Some(60))
+        .await;
     rig.stop().await;
     assert_replays(dir.path());
 }
@@ -147,7 +166,10 @@ fn assert_replays(store: &Path) {
         .arg(store)
         .output()
         .unwrap();
-    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let (out, err) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
     assert!(output.status.success(), "{out}{err}");
     assert!(out.contains("replayed bit for bit"), "{out}");
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_isotherm"))

@@ -3,6 +3,8 @@
 //! The crates `thermo`, `wire` and `simulators` are walled by the compiler; the rooms of the root
 //! package by this scan of `crate::<room>` uses.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -172,6 +174,34 @@ fn the_simulators_never_see_the_controller() {
         !manifest.contains("isotherm"),
         "simulators must depend on thermo and wire only"
     );
+}
+
+#[test]
+fn every_file_is_part_of_the_crate() {
+    let mut orphans = Vec::new();
+    for path in sources(&room("")) {
+        let stem = path.file_stem().unwrap().to_str().unwrap();
+        if ["lib", "main", "mod"].contains(&stem) {
+            continue;
+        }
+        let dir = path.parent().unwrap();
+        let beside = dir.with_extension("rs");
+        let parents = [dir.join("mod.rs"), dir.join("lib.rs"), beside];
+        let named = parents
+            .iter()
+            .filter_map(|parent| fs::read_to_string(parent).ok())
+            .any(|text| {
+                text.lines().any(|line| {
+                    line.trim()
+                        .trim_start_matches("pub ")
+                        .starts_with(&format!("mod {stem};"))
+                })
+            });
+        if !named {
+            orphans.push(format!("{}: no parent declares `mod {stem};`", path.display()));
+        }
+    }
+    assert!(orphans.is_empty(), "{}", orphans.join("\n"));
 }
 
 #[test]

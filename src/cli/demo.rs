@@ -100,7 +100,9 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             Options {
                 mode: Mode::Simulated,
                 speed: args.speed,
-                origin: Some(origin), ..Options::default() },
+                origin: Some(origin),
+                ..Options::default()
+            },
         )
         .await
         .map_err(|error| Failure::of("start the controller", &error))?;
@@ -124,5 +126,5 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 fn token() -> std::io::Result<String> {
     let mut bytes = [0_u8; 16];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
 }

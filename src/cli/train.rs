@@ -40,7 +40,9 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let (jobs, source) = jobs(args)?;
     let (model, report) = forecast::train(&jobs, args.seed).map_err(|error| Failure::of("train", &error))?;
-    let bytes = model.to_bytes().map_err(|error| Failure::of("serialise the model", &error))?;
+    let bytes = model
+        .to_bytes()
+        .map_err(|error| Failure::of("serialise the model", &error))?;
     let hash = model.hash().map_err(|error| Failure::of("hash the model", &error))?;
     let card = forecast::card(&args.name, &source, &hash, &report);
 
@@ -77,7 +79,9 @@ fn jobs(args: &Args) -> Result<(Vec<FinishedJob>, String), Failure> {
         );
         return Ok((jobs, source));
     }
-    let Some(file) = &args.jobs else { return Err(Failure::Run("no jobs: write --jobs FILE".into())) };
+    let Some(file) = &args.jobs else {
+        return Err(Failure::Run("no jobs: write --jobs FILE".into()));
+    };
     let text = fs::read_to_string(file).map_err(|error| Failure::of("read the jobs", &error))?;
     let zone = TimeZone::get(&site.time_zone).map_err(|error| Failure::of("find the site's time zone", &error))?;
     let jobs = finished::parse(&text, &zone).map_err(|error| Failure::of("read the jobs", &error))?;

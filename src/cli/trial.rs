@@ -13,14 +13,14 @@ pub(super) struct Args {
     /// Site file (TOML), or the name of an embedded site: `demo`, `frontier`.
     #[arg(long, default_value = "demo")]
     site: PathBuf,
-    /// Weather: a CSV of hourly rows (month, day, hour, dry_bulb_c, rh_pct, pressure_pa, ...) or an EPW file; without
+    /// Weather: a CSV of hourly rows (columns `dry_bulb_c`, `rh_pct`, `pressure_pa`) or an EPW file; without
     /// it the built-in generator.
     #[arg(long)]
     weather: Option<PathBuf>,
     /// Jobs from a trace (CSV).
     #[arg(long, conflicts_with_all = ["heat", "synthetic"])]
     jobs: Option<PathBuf>,
-    /// Measured heat per CDU (CSV: time_s, one column a CDU in W); no queue is known.
+    /// Measured heat per CDU (CSV: `time_s`, then one column a CDU in W); no queue is known.
     #[arg(long, conflicts_with = "synthetic")]
     heat: Option<PathBuf>,
     /// Jobs of the built-in generator, with this seed.
@@ -84,12 +84,15 @@ fn progress(options: &Options) -> ProgressBar {
     ProgressBar::new(1000 * options.strategies.len() as u64).with_style(style.unwrap_or(ProgressStyle::default_bar()))
 }
 
+/// A line of the table: its name and its cell.
+type Row = (&'static str, fn(&trial::Run) -> String);
+
 fn print(trial: &Trial, currency: &str) {
     println!(
         "{}: {} days from {}, weather {}, load {}, plant seed {}",
         trial.site, trial.days, trial.start, trial.weather, trial.load, trial.seed
     );
-    let rows: [(&str, fn(&trial::Run) -> String); 17] = [
+    let rows: [Row; 17] = [
         ("IT kWh", |r| format!("{:.0}", r.it_kwh)),
         ("cooling kWh", |r| format!("{:.1}", r.cooling_kwh)),
         ("PUE", |r| format!("{:.4}", r.pue)),

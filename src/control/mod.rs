@@ -1,26 +1,40 @@
 //! Strategies behind one trait: fixed, trim and respond, predictive.
 //!
+//! | file | subject |
+//! |---|---|
+//! | `fixed` | the plant as found |
+//! | `trim_respond` | ASHRAE Guideline 36 resets on thermal margins: the baseline, and the fallback |
+//! | `predictive` | least cost under the forecast's upper bound, on a model learned from telemetry |
+//! | `setpoints` | a plan in the making: complete, and within every point's bounds |
+//!
 //! A strategy answers a [`Plan`]: a value for every writable point but the heartbeats, with its reasons. It cannot write:
 //! `safety` judges the plan.
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod fixed;
 mod predictive;
-mod reset;
+mod setpoints;
+#[cfg(test)]
+mod tests;
 mod trim_respond;
 
-use crate::site::{PointId, Site, StrategyKind};
-use crate::snapshot::{HeatForecast, Now, Plan, PlanStatus, Setpoint, Snapshot};
+use crate::site::{Point, Site, StrategyKind, WriteSpec};
+use crate::snapshot::{HeatForecast, Now, Plan, PlanStatus, Snapshot};
 use serde::{Deserialize, Serialize};
+use setpoints::Setpoints;
+use thermo::Quantity;
 
-/// What the strategies remember from cycle to cycle. The fallback's memory runs on while it is not in force, so that a
-/// change of strategy starts from a state that fits the plant.
+/// What the strategies remember from cycle to cycle.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct State {
     trim_respond: trim_respond::TrimRespond,
     predictive: predictive::Predictive,
+    /// Who made the last plan.
+    planned_by: Option<StrategyKind>,
 }
 
 /// What a strategy looks at.
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct View<'a> {
     pub site: &'a Site,
     pub snapshot: &'a Snapshot,
@@ -34,7 +48,8 @@ trait Strategy {
     fn plan(&mut self, view: &View<'_>) -> Result<Plan, String>;
 }
 
-/// The plan of a strategy for this cycle. A strategy that has none falls back to trim and respond, which always has one.
+/// The plan of a strategy for this cycle. A strategy that has none falls back to trim and respond, which always has one
+/// and starts from the setpoints that it finds in force.
 pub fn plan(
     site: &Site,
     strategy: StrategyKind,
@@ -43,53 +58,45 @@ pub fn plan(
     state: &mut State,
     now: Now,
 ) -> Plan {
-    let view = View { site, snapshot, heat, now };
+    let view = View {
+        site,
+        snapshot,
+        heat,
+        now,
+    };
     let planned = match strategy {
         StrategyKind::Fixed => fixed::Fixed.plan(&view),
-        StrategyKind::TrimRespond => state.trim_respond.plan(&view),
+        StrategyKind::TrimRespond => by_trim_respond(&view, state),
         StrategyKind::Predictive => state.predictive.plan(&view),
     };
-    planned.unwrap_or_else(|why| {
-        let mut plan = state.trim_respond.plan(&view).unwrap_or_else(|_| fixed::release(site, strategy));
-        plan.status = PlanStatus::FellBack;
-        plan.report.sentence = format!("{why}: trim and respond instead. {}", plan.report.sentence);
-        plan
-    })
-}
-
-/// Collects setpoints within their bounds.
-#[derive(Debug, Default)]
-struct Setpoints(Vec<Setpoint>);
-
-impl Setpoints {
-    /// Adds a value for a point that exists and can be written, held within the point's bounds.
-    fn put<Q>(&mut self, site: &Site, point: Option<crate::site::Point<Q>>, value: f64) {
-        let Some(point) = point.map(crate::site::Point::id) else { return };
-        let Some(write) = write_of(site, point) else { return };
-        self.0.push(Setpoint { point, value: value.clamp(write.min, write.max) });
-    }
-
-    /// Adds release values for every writable point that has none yet, so that the plan is complete.
-    fn complete(mut self, site: &Site) -> Vec<Setpoint> {
-        let mut have = vec![false; site.points.len()];
-        for setpoint in &self.0 {
-            have[setpoint.point.0] = true;
+    match planned {
+        Ok(plan) => {
+            state.planned_by = Some(strategy);
+            plan
         }
-        for (id, spec) in site.points.iter().enumerate() {
-            if let Some(write) = spec.write.filter(|_| spec.quantity != "heartbeat" && !have[id]) {
-                self.0.push(Setpoint { point: PointId(id), value: write.release });
-            }
+        Err(why) => {
+            let mut plan = by_trim_respond(&view, state).unwrap_or_else(|_| fixed::release(site, strategy));
+            state.planned_by = Some(StrategyKind::TrimRespond);
+            plan.status = PlanStatus::FellBack;
+            plan.report.sentence = format!("{why}: trim and respond instead. {}", plan.report.sentence);
+            plan
         }
-        self.0
     }
 }
 
-/// The bounds of a writable point.
-fn write_of(site: &Site, point: PointId) -> Option<crate::site::WriteSpec> {
-    site.points.get(point.0)?.write
+fn by_trim_respond(view: &View<'_>, state: &mut State) -> Result<Plan, String> {
+    if state.planned_by.is_some_and(|by| by != StrategyKind::TrimRespond) {
+        state.trim_respond.take_over(view);
+    }
+    state.trim_respond.plan(view)
 }
 
 /// The bounds of a bound point.
-fn bounds<Q>(site: &Site, point: Option<crate::site::Point<Q>>) -> Option<crate::site::WriteSpec> {
-    write_of(site, point?.id())
+fn bounds<Q>(site: &Site, point: Option<Point<Q>>) -> Option<WriteSpec> {
+    site.points.get(point?.id().0)?.write
+}
+
+/// The good value of a point in its canonical unit.
+fn value<Q: Quantity>(view: &View<'_>, point: Option<Point<Q>>) -> Option<f64> {
+    view.snapshot.get(point).map(Quantity::get)
 }

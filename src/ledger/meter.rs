@@ -155,6 +155,12 @@ impl MeterBook {
 
 #[cfg(test)]
 mod tests {
+    #![expect(
+        clippy::float_cmp,
+        clippy::unnecessary_wraps,
+        reason = "counts are whole numbers, and a rate is optional"
+    )]
+
     use super::*;
     use proptest::prelude::*;
 

@@ -43,7 +43,8 @@ impl Default for Options {
         Self {
             mode: Mode::Plant,
             speed: 1.0,
-            origin: None, disk: Arc::new(RealDisk)
+            origin: None,
+            disk: Arc::new(RealDisk),
         }
     }
 }
@@ -154,7 +155,8 @@ pub async fn start(site: Site, options: Options) -> Result<Service, ServiceError
     let zone = TimeZone::get(&site.time_zone).map_err(|_| ServiceError::TimeZone(site.time_zone.clone()))?;
     let model = load_model(&site)?;
     let dir = site.store.dir.clone();
-    let store = Store::open_on(&site.store, Arc::clone(&options.disk)).map_err(|source| ServiceError::Store { dir, source })?;
+    let store =
+        Store::open_on(&site.store, Arc::clone(&options.disk)).map_err(|source| ServiceError::Store { dir, source })?;
     let (mind, mono_base_ms) = remembered(&store, &site);
     let clock = Clock::new(
         zone,

@@ -131,7 +131,7 @@ impl SimulatedHall {
         // Racks and weather report as often as the controller looks, but not faster than sockets can carry.
         let period = Duration::from_secs_f64((site.control.cycle_s / 2.0 / options.speed).max(0.05));
         let telemetry = TelemetryPublisher::start(Arc::clone(&hall), &host, port, telemetry, period);
-        let jobs = JobPublisher::start(Arc::clone(&hall), &host, port);
+        let jobs = JobPublisher::start(Arc::clone(&hall), &host, port, options.speed);
         let runner = Runner::start(Arc::clone(&hall), options.speed);
         Ok(Self {
             hall,

@@ -51,7 +51,7 @@ pub struct Run {
     pub reused_kwh: f64,
     /// Electricity for cooling, water and waste water, less heat sold, in the site's currency.
     pub cost: f64,
-    /// Carbon of the site's electricity, kg CO2e.
+    /// Carbon of the site's electricity, kg of CO2 equivalent.
     pub co2e_kg: f64,
     /// Degree-minutes beyond the limits (see `limit_k_min_by_limit`), summed, K min.
     pub limit_k_min: f64,

@@ -19,10 +19,15 @@
 //! Times are ms since 1970-01-01 UTC; `time_limit_s` is 0 for none; `expected_start_ms` is null where nothing is expected.
 //! Every event carries the whole job, so a listener may come late and events may be repeated: a publisher that repeats
 //! the last event of every live job once in a while lets a restarted controller catch up. Unknown fields are passed over.
+//!
+//! Two more messages are read under the same filter. A whole queue, the document of `squeue --json`, takes the place of
+//! all that was known; published retained, and again every few seconds, it also shows that the publisher lives. And
+//! `{"event": ..., "at_ms": ..., "job": <a job of that document>}`, whose `job_state` says what has become of the job.
 
-use super::{FeedError, MOST_JOBS};
+use super::{FeedError, MOST_JOBS, slurm};
 use crate::snapshot::{Job, JobState};
 use serde::Deserialize;
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// A running job is dropped when it is past its time limit for this long: its end was missed, ms.
@@ -68,13 +73,53 @@ struct Described {
     expected_start_ms: Option<i64>,
 }
 
+/// What a message says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Message {
+    /// What happened to one job.
+    Event(JobEvent),
+    /// How one job of a `squeue --json` document stands now, or that it has left.
+    Job {
+        /// The job's id.
+        id: String,
+        /// When, wall ms.
+        time_ms: i64,
+        /// The job, `None` where it neither runs nor will.
+        job: Option<Job>,
+    },
+    /// The whole queue.
+    Queue {
+        /// When it was made, wall ms, where it says so.
+        made_ms: Option<i64>,
+        /// The jobs.
+        jobs: Vec<Job>,
+    },
+}
+
 /// Reads one message.
 ///
 /// # Errors
 /// Says what of the schema the message does not keep.
-pub fn parse(payload: &[u8]) -> Result<JobEvent, FeedError> {
-    let event: JobEvent =
-        serde_json::from_slice(payload).map_err(|error| FeedError::Document(format!("not a job event: {error}")))?;
+pub fn parse(payload: &[u8]) -> Result<Message, FeedError> {
+    let wrong = |error: serde_json::Error| FeedError::Document(format!("not a job event: {error}"));
+    let message: Value = serde_json::from_slice(payload).map_err(wrong)?;
+    if message.get("jobs").is_some() {
+        let jobs = slurm::parse(payload)?;
+        return Ok(Message::Queue {
+            made_ms: slurm::made_ms(payload),
+            jobs,
+        });
+    }
+    if let Some(job) = message.get("job").filter(|job| job.get("job_id").is_some()) {
+        let time_ms = message.get("at_ms").and_then(Value::as_i64);
+        let time_ms = time_ms.ok_or_else(|| FeedError::Document("not a job event: at_ms is missing".into()))?;
+        return Ok(Message::Job {
+            id: slurm::id(job)?,
+            time_ms,
+            job: slurm::one(job)?,
+        });
+    }
+    let event = JobEvent::deserialize(message).map_err(wrong)?;
     let limit_s = event.job.time_limit_s;
     if !limit_s.is_finite() || limit_s < 0.0 {
         return Err(FeedError::Job {
@@ -82,25 +127,13 @@ pub fn parse(payload: &[u8]) -> Result<JobEvent, FeedError> {
             what: "time_limit_s must be a duration, 0 for none".into(),
         });
     }
-    Ok(event)
+    Ok(Message::Event(event))
 }
 
-/// The queue that follows from events.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Board {
-    jobs: BTreeMap<String, (i64, Job)>,
-}
-
-impl Board {
-    /// Takes an event; one older than what is known of its job is passed over.
-    ///
-    /// # Errors
-    /// The board is full.
-    pub fn take(&mut self, event: JobEvent) -> Result<(), FeedError> {
-        let JobEvent { event, time_ms, job } = event;
-        if self.jobs.get(&job.id).is_some_and(|(known_ms, _)| *known_ms > time_ms) {
-            return Ok(());
-        }
+impl JobEvent {
+    /// The job as it stands after the event; `None` where it has left.
+    fn into_job(self) -> Option<Job> {
+        let Self { event, time_ms, job } = self;
         let state = match event {
             Kind::Submit => JobState::Pending {
                 expected_start_ms: job.expected_start_ms,
@@ -109,17 +142,10 @@ impl Board {
                 start_ms: job.expected_start_ms.unwrap_or(time_ms),
             },
             Kind::Start => JobState::Running { start_ms: time_ms },
-            Kind::End => {
-                self.jobs.remove(&job.id);
-                return Ok(());
-            }
+            Kind::End => return None,
         };
-        if self.jobs.len() >= MOST_JOBS && !self.jobs.contains_key(&job.id) {
-            return Err(FeedError::Document(format!(
-                "events tell of more than {MOST_JOBS} live jobs"
-            )));
-        }
-        let job = Job {
+        Some(Job {
+            id: job.id,
             state,
             user: job.user,
             account: job.account,
@@ -130,9 +156,44 @@ impl Board {
             nodes: job.nodes,
             submit_ms: job.submit_ms,
             time_limit_s: job.time_limit_s,
-            id: job.id,
+        })
+    }
+}
+
+/// The queue that follows from events.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Board {
+    jobs: BTreeMap<String, (i64, Job)>,
+}
+
+impl Board {
+    /// Takes a message; what is older than what is known of its job is passed over.
+    ///
+    /// # Errors
+    /// The board is full.
+    pub fn take(&mut self, message: Message) -> Result<(), FeedError> {
+        let (id, time_ms, job) = match message {
+            Message::Queue { made_ms, jobs } => {
+                let time_ms = made_ms.unwrap_or(i64::MIN);
+                self.jobs = jobs.into_iter().map(|job| (job.id.clone(), (time_ms, job))).collect();
+                return Ok(());
+            }
+            Message::Job { id, time_ms, job } => (id, time_ms, job),
+            Message::Event(event) => (event.job.id.clone(), event.time_ms, event.into_job()),
         };
-        self.jobs.insert(job.id.clone(), (time_ms, job));
+        if self.jobs.get(&id).is_some_and(|(known_ms, _)| *known_ms > time_ms) {
+            return Ok(());
+        }
+        let Some(job) = job else {
+            self.jobs.remove(&id);
+            return Ok(());
+        };
+        if self.jobs.len() >= MOST_JOBS && !self.jobs.contains_key(&id) {
+            return Err(FeedError::Document(format!(
+                "events tell of more than {MOST_JOBS} live jobs"
+            )));
+        }
+        self.jobs.insert(id, (time_ms, job));
         Ok(())
     }
 
@@ -154,7 +215,7 @@ impl Board {
 mod tests {
     use super::*;
 
-    fn event(kind: &str, time_ms: i64, id: &str) -> JobEvent {
+    fn event(kind: &str, time_ms: i64, id: &str) -> Message {
         let text = format!(
             r#"{{"event": "{kind}", "time_ms": {time_ms}, "job": {{"id": "{id}", "user": "ann", "gpus": 8, "node_count": 2,
             "nodes": ["n1", "n2"], "submit_ms": 5, "time_limit_s": 60, "expected_start_ms": null, "colour": "blue"}}}}"#
@@ -197,6 +258,33 @@ mod tests {
         board.take(event("start", 0, "1")).unwrap();
         assert_eq!(states(&mut board, 60_000 + OVERSTAY_MS).len(), 1);
         assert_eq!(states(&mut board, 60_001 + OVERSTAY_MS).len(), 0);
+    }
+
+    #[test]
+    fn a_whole_queue_takes_the_place_of_what_was_known() {
+        let mut board = Board::default();
+        board.take(event("start", 10, "1")).unwrap();
+        let pending = r#"{"job_id": 2, "job_state": ["PENDING"], "tres_req_str": "gres/gpu=4"}"#;
+        let queue = format!(r#"{{"jobs": [{pending}], "last_update": {{"set": true, "number": 60}}}}"#);
+        board.take(parse(queue.as_bytes()).unwrap()).unwrap();
+        assert_eq!(
+            board.jobs(0).iter().map(|job| job.id.as_str()).collect::<Vec<_>>(),
+            ["2"]
+        );
+
+        let change = |at_ms: i64, state: &str| {
+            let text = format!(
+                r#"{{"event": "started", "at_ms": {at_ms},
+                "job": {{"job_id": 2, "job_state": ["{state}"], "start_time": 61, "nodes": "n[1-2]"}}}}"#
+            );
+            parse(text.as_bytes()).unwrap()
+        };
+        board.take(change(59_000, "COMPLETED")).unwrap();
+        assert_eq!(board.jobs(0).len(), 1, "older than the queue");
+        board.take(change(61_000, "RUNNING")).unwrap();
+        assert_eq!(states(&mut board, 0), [JobState::Running { start_ms: 61_000 }]);
+        board.take(change(62_000, "COMPLETED")).unwrap();
+        assert!(board.jobs(0).is_empty());
     }
 
     #[test]

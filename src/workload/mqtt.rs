@@ -1,15 +1,16 @@
 //! The client that hears job events on the site's broker.
 
 use super::FeedError;
-use super::events::{self, Board};
+use super::events::{self, Board, Message};
 use super::publisher::Publisher;
 use crate::site::MqttSettings;
+use crate::snapshot::Now;
 use rumqttc::{AsyncClient, Event, Incoming, MqttOptions, QoS};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// Largest event: a job on ten thousand nodes.
-const LARGEST_EVENT: usize = 1024 * 1024;
+/// Largest message: a whole queue of some thousand jobs.
+const LARGEST_MESSAGE: usize = 16 * 1024 * 1024;
 
 /// Real time: the broker's, not the plant's.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
@@ -28,9 +29,33 @@ struct Heard {
     board: Board,
     changed: bool,
     connected: bool,
+    /// Monotonic time at which the publisher of whole queues was last known to live, ms; `None` where only events come.
+    told_ms: Option<u64>,
 }
 
-/// Hears events for ever. While the broker is connected the queue is true: no news is no change.
+impl Heard {
+    /// When the queue was last known to be true. Events alone leave no trace of a publisher that has died, so they are
+    /// believed as long as the broker is connected; one that sends whole queues must go on doing so.
+    fn true_ms(&self, now_ms: u64) -> Option<u64> {
+        self.told_ms.or_else(|| self.connected.then_some(now_ms))
+    }
+
+    fn take(&mut self, message: Message, now: Now) -> Result<(), FeedError> {
+        if let Message::Queue { made_ms, .. } = &message {
+            // A retained queue may be from long ago.
+            let age_ms = made_ms
+                .map_or(0, |made_ms| now.wall_ms.saturating_sub(made_ms).max(0))
+                .unsigned_abs();
+            self.told_ms = Some(now.mono_ms.saturating_sub(age_ms));
+        } else if let Some(told_ms) = &mut self.told_ms {
+            *told_ms = now.mono_ms;
+        }
+        self.changed = true;
+        self.board.take(message)
+    }
+}
+
+/// Hears events for ever.
 pub(super) async fn listen(settings: &MqttSettings, topic: &str, publisher: &Publisher) {
     if settings.broker.is_empty() {
         return publisher.failed(&FeedError::Source("jobs come by MQTT, but mqtt.broker is empty".into()));
@@ -43,15 +68,15 @@ pub(super) async fn listen(settings: &MqttSettings, topic: &str, publisher: &Pub
 async fn hand_over(publisher: &Publisher, heard: &Mutex<Heard>) {
     loop {
         tokio::time::sleep(publisher.real(STEP_S)).await;
-        let jobs = with(heard, |heard| {
+        let now = publisher.now();
+        let news = with(heard, |heard| {
+            let true_ms = heard.true_ms(now.mono_ms)?;
             let changed = std::mem::take(&mut heard.changed);
-            heard
-                .connected
-                .then(|| changed.then(|| heard.board.jobs(publisher.now().wall_ms)))
+            Some((true_ms, changed.then(|| heard.board.jobs(now.wall_ms))))
         });
-        match jobs {
-            Some(Some(jobs)) => publisher.publish(jobs),
-            Some(None) => publisher.confirm(),
+        match news {
+            Some((true_ms, Some(jobs))) => publisher.publish(jobs, true_ms),
+            Some((true_ms, None)) => publisher.confirm(true_ms),
             None => {}
         }
     }
@@ -76,12 +101,9 @@ async fn hear(settings: &MqttSettings, topic: &str, publisher: &Publisher, heard
                 });
             }
             Ok(Event::Incoming(Incoming::Publish(message))) => {
-                let taken = events::parse(&message.payload).and_then(|event| {
-                    with(heard, |heard| {
-                        heard.changed = true;
-                        heard.board.take(event)
-                    })
-                });
+                let now = publisher.now();
+                let taken =
+                    events::parse(&message.payload).and_then(|message| with(heard, |heard| heard.take(message, now)));
                 match taken {
                     Ok(()) => publisher.read(),
                     Err(error) => publisher.failed(&error),
@@ -107,7 +129,7 @@ fn options(settings: &MqttSettings) -> MqttOptions {
     // The field has a client of its own on the same broker: ids must differ.
     let mut options = MqttOptions::new(format!("{}-jobs", settings.client_id), host, port);
     options.set_keep_alive(KEEP_ALIVE);
-    options.set_max_packet_size(LARGEST_EVENT, LARGEST_EVENT);
+    options.set_max_packet_size(LARGEST_MESSAGE, LARGEST_MESSAGE);
     // The broker keeps events for us through a short loss of the connection.
     options.set_clean_session(false);
     if !settings.username.is_empty() {

@@ -74,7 +74,7 @@ fn hand_over(jobs: Result<Vec<Job>, FeedError>, publisher: &Publisher) {
     match jobs {
         Ok(jobs) => {
             publisher.read();
-            publisher.publish(jobs);
+            publisher.publish(jobs, publisher.now().mono_ms);
         }
         Err(error) => publisher.failed(&error),
     }

@@ -106,11 +106,10 @@ impl Publisher {
         self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Hands over a queue read now.
-    pub(super) fn publish(&self, jobs: Vec<Job>) {
+    /// Hands over a queue that was true at a monotonic time, ms.
+    pub(super) fn publish(&self, jobs: Vec<Job>, mono_ms: u64) {
         let names = jobs.iter().flat_map(|job| &job.nodes);
         let unknown: BTreeSet<&String> = names.filter(|name| !self.nodes.contains(*name)).collect();
-        let mono_ms = self.now().mono_ms;
         self.note(|status| {
             status.last_ok_mono_ms = Some(mono_ms);
             status.jobs = jobs.len();
@@ -126,9 +125,8 @@ impl Publisher {
         });
     }
 
-    /// The queue is still what it was.
-    pub(super) fn confirm(&self) {
-        let mono_ms = self.now().mono_ms;
+    /// The queue was still what it was at a monotonic time, ms.
+    pub(super) fn confirm(&self, mono_ms: u64) {
         self.queue.send_modify(|queue| queue.mono_ms = Some(mono_ms));
         self.note(|status| status.last_ok_mono_ms = Some(mono_ms));
     }

@@ -25,6 +25,39 @@ pub fn parse(text: &[u8]) -> Result<Vec<Job>, FeedError> {
     document.jobs.iter().filter_map(|raw| job(raw).transpose()).collect()
 }
 
+/// When a document says that it was made, wall ms.
+pub(super) fn made_ms(text: &[u8]) -> Option<i64> {
+    #[derive(Deserialize)]
+    struct Stamp {
+        #[serde(default)]
+        last_update: Value,
+    }
+    let stamp: Stamp = serde_json::from_slice(text).ok()?;
+    milliseconds(number(&stamp.last_update)?)
+}
+
+/// One job in the document's form; `None` where it neither runs nor will.
+pub(super) fn one(job: &Value) -> Result<Option<Job>, FeedError> {
+    let raw = RawJob::deserialize(job).map_err(|error| FeedError::Document(format!("not a job: {error}")))?;
+    self::job(&raw)
+}
+
+/// The id of a job in the document's form.
+pub(super) fn id(job: &Value) -> Result<String, FeedError> {
+    id_of(job.get("job_id").unwrap_or(&Value::Null))
+}
+
+fn id_of(value: &Value) -> Result<String, FeedError> {
+    match (value, number(value)) {
+        (Value::String(id), _) => Ok(id.clone()),
+        (_, Some(Number::Finite(id))) if id >= 0.0 => Ok(format!("{id:.0}")),
+        _ => Err(FeedError::Document(format!(
+            "a job has no usable job_id: {}",
+            short(value)
+        ))),
+    }
+}
+
 #[derive(Deserialize)]
 struct Document {
     jobs: Vec<RawJob>,
@@ -52,18 +85,7 @@ struct RawJob {
 }
 
 fn job(raw: &RawJob) -> Result<Option<Job>, FeedError> {
-    let id = match &raw.job_id {
-        Value::String(id) => id.clone(),
-        other => match number(other) {
-            Some(Number::Finite(id)) if id >= 0.0 => format!("{id:.0}"),
-            _ => {
-                return Err(FeedError::Document(format!(
-                    "a job has no usable job_id: {}",
-                    short(other)
-                )));
-            }
-        },
-    };
+    let id = id_of(&raw.job_id)?;
     let field = |name: &'static str, value: &Value| {
         number(value).ok_or_else(|| FeedError::Job {
             id: id.clone(),

@@ -132,7 +132,7 @@ fn account() -> Account {
         it_kwh: 20.0,
         site_kwh: 21.0,
         cooling_kwh: 1.0,
-        cooling_kwh_by_equipment: vec![("cdu1".into(), 0.5)],
+        cooling_kwh_by_equipment: vec![0.5],
         ..Totals::default()
     };
     Account {

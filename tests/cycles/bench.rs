@@ -1,5 +1,7 @@
 //! The demo hall on paper: every reading is what the test says it is, every device takes what is written.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+
 use isotherm::safety::{self, Commands, Level, SafetyReport, State};
 use isotherm::site::{Authority, PointId, Site, StrategyKind, load_embedded};
 use isotherm::snapshot::{

@@ -1,12 +1,13 @@
 //! What the tests of the whole service share: a running hall with its controller, and waiting with deadlines.
 #![allow(dead_code, reason = "each test file uses its own part")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use isotherm::api::Mode;
 use isotherm::service::clock::Origin;
 use isotherm::service::{Options, Service, start};
 use isotherm::site::{Site, load_embedded};
-use isotherm::trial::{COMMS_TIMEOUT_S, HallOptions, Load, SimulatedHall, WeatherSource};
 use isotherm::store::{Disk, RealDisk};
+use isotherm::trial::{COMMS_TIMEOUT_S, HallOptions, Load, SimulatedHall, WeatherSource};
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -54,7 +55,12 @@ pub(crate) async fn rig_on(mut site: Site, broker: Option<String>, disk: Arc<dyn
         broker,
     };
     let hall = SimulatedHall::start(&mut site, &options).await.unwrap();
-    let options = Options { mode: Mode::Simulated, speed: SPEED, origin: Some(origin), disk };
+    let options = Options {
+        mode: Mode::Simulated,
+        speed: SPEED,
+        origin: Some(origin),
+        disk,
+    };
     let service = start(site.clone(), options).await.unwrap();
     Rig { hall, service, site }
 }
@@ -62,7 +68,9 @@ pub(crate) async fn rig_on(mut site: Site, broker: Option<String>, disk: Arc<dyn
 impl Rig {
     /// The latest view.
     pub(crate) async fn state(&self) -> Value {
-        get_json(self.service.address(), "/api/v1/state").await.unwrap_or(Value::Null)
+        get_json(self.service.address(), "/api/v1/state")
+            .await
+            .unwrap_or(Value::Null)
     }
 
     /// Waits until the view satisfies `condition`; panics with the last view after `seconds`.
@@ -110,10 +118,13 @@ pub(crate) fn level(state: &Value) -> &str {
 /// A good reading of an equipment in the view.
 pub(crate) fn reading(state: &Value, list: &str, name: &str, quantity: &str) -> Option<f64> {
     let unit = state[list].as_array()?.iter().find(|unit| unit["name"] == name)?;
-    let reading = unit["readings"].get(quantity).filter(|r| !r.is_null()).or_else(|| {
-        unit["setpoints"].get(quantity).map(|setpoint| &setpoint["reading"])
-    })?;
-    (reading["quality"] == "good").then(|| reading["value"].as_f64()).flatten()
+    let reading = unit["readings"]
+        .get(quantity)
+        .filter(|r| !r.is_null())
+        .or_else(|| unit["setpoints"].get(quantity).map(|setpoint| &setpoint["reading"]))?;
+    (reading["quality"] == "good")
+        .then(|| reading["value"].as_f64())
+        .flatten()
 }
 
 /// Whether a device's link stands.

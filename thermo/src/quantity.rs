@@ -89,6 +89,15 @@ impl Unit {
             | Self::PricePerKwh => (f64::MIN, f64::MAX),
         }
     }
+
+    /// What to write for a value of this unit, for error messages.
+    fn wanted(self) -> String {
+        match self.range() {
+            (low, high) if high < f64::MAX => format!("a number from {low} to {high}"),
+            (low, _) if low > f64::MIN => format!("a number from {low} up"),
+            _ => "a finite number".into(),
+        }
+    }
 }
 
 /// What every quantity type can do.
@@ -133,13 +142,9 @@ macro_rules! quantities {
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let value = f64::deserialize(deserializer)?;
-                Self::new(value).ok_or_else(|| {
-                    let (low, high) = Unit::$name.range();
-                    serde::de::Error::custom(format_args!(
-                        "{value} is not a {} (a finite number from {low:e} to {high:e} {})",
-                        stringify!($name), Unit::$name.symbol()
-                    ))
-                })
+                Self::new(value).ok_or_else(|| serde::de::Error::custom(format_args!(
+                    "{value} is not a {}: write {}", stringify!($name), Unit::$name.wanted()
+                )))
             }
         }
 
@@ -252,6 +257,17 @@ mod tests {
         assert_eq!(
             LitresPerMinute::new(100.0).map(|f| format!("{f:.0}")),
             Some("100 L/min".into())
+        );
+    }
+
+    #[test]
+    fn a_refused_value_says_what_to_write() {
+        use serde::de::{IntoDeserializer, value::Error};
+        let read = |value: f64| Fraction::deserialize(IntoDeserializer::<Error>::into_deserializer(value));
+        assert_eq!(read(0.5).map(Fraction::get), Ok(0.5));
+        assert_eq!(
+            read(1.5).unwrap_err().to_string(),
+            "1.5 is not a Fraction: write a number from 0 to 1"
         );
     }
 

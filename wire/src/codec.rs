@@ -40,6 +40,9 @@ pub enum EncodeError {
         /// Largest value that fits.
         high: f64,
     },
+    /// The device would read the value as "no value".
+    #[error("{0} is what the device sends for \"no value\"")]
+    Sentinel(f64),
     /// The point is not in registers.
     #[error("the point is not in registers")]
     NotARegister,
@@ -92,20 +95,23 @@ pub fn decode_bit(point: &Point, bit: bool) -> Result<f64, DecodeError> {
 }
 
 /// A decoded value where it is finite and plausible.
+///
+/// A bound counts as the register's step nearest to it, which rounding may put a trace outside: it reads as the bound.
 pub(crate) fn check(point: &Point, value: f64) -> Result<f64, DecodeError> {
+    let slack = 0.5 * resolution(point);
     if !value.is_finite() {
         Err(DecodeError::NoValue)
-    } else if value < point.min || value > point.max {
+    } else if value < point.min - slack || value > point.max + slack {
         Err(DecodeError::OutOfRange { value })
     } else {
-        Ok(value)
+        Ok(value.max(point.min).min(point.max))
     }
 }
 
 /// The registers of a value, in the order in which the device takes them. A bit of a bit table is one word, 0 or 1.
 ///
-/// The value is rounded to the register's resolution. A single bit of a shared register cannot be
-/// encoded alone: its neighbours would be overwritten, so the profile refuses to make it writable.
+/// The value is rounded to the register's resolution. A bit of a register comes with its neighbours at 0; a profile
+/// refuses to make it writable, because they would be overwritten.
 pub fn encode(point: &Point, value: f64) -> Result<Vec<u16>, EncodeError> {
     let Place::Register(register) = &point.place else {
         return Err(EncodeError::NotARegister);
@@ -131,13 +137,17 @@ pub fn encode(point: &Point, value: f64) -> Result<Vec<u16>, EncodeError> {
         reason = "rounded and within the type's range, just checked"
     )]
     let bits = match register.raw {
-        Raw::Bit | Raw::BitOf(_) | Raw::U16 | Raw::U32 | Raw::U64 => raw as u64,
+        Raw::Bit | Raw::U16 | Raw::U32 | Raw::U64 => raw as u64,
+        Raw::BitOf(bit) => (raw as u64) << bit.min(15),
         Raw::I16 => u64::from((raw as i16).cast_unsigned()),
         Raw::I32 => u64::from((raw as i32).cast_unsigned()),
         Raw::I64 => (raw as i64).cast_unsigned(),
         Raw::F32 => u64::from((raw as f32).to_bits()),
         Raw::F64 => raw.to_bits(),
     };
+    if register.sentinels.contains(&bits) {
+        return Err(EncodeError::Sentinel(value));
+    }
     Ok(split(bits, register))
 }
 
@@ -198,126 +208,4 @@ fn raw_value(raw: Raw, bits: u64) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::profile::{Access, Table};
-    use proptest::prelude::*;
-    use thermo::Unit;
-
-    fn point(raw: Raw, scale: f64, offset: f64) -> Point {
-        Point {
-            name: "p".into(),
-            unit: Unit::Celsius,
-            scale,
-            offset,
-            access: Access::ReadWrite,
-            place: Place::Register(Register {
-                table: Table::Holding,
-                address: 0,
-                raw,
-                words: Order::HighFirst,
-                bytes: Order::HighFirst,
-                sentinels: vec![],
-            }),
-            min: f64::MIN,
-            max: f64::MAX,
-        }
-    }
-
-    fn ordered(mut point: Point, words: Order, bytes: Order) -> Point {
-        if let Place::Register(register) = &mut point.place {
-            register.words = words;
-            register.bytes = bytes;
-        }
-        point
-    }
-
-    /// An OEM CDU writes raw = 3000 + value / precision.
-    #[test]
-    fn offset_register_vectors() {
-        for (value, precision, raw) in [(25.5, 0.1, 3255), (75.0, 1.0, 3075), (30.0, 0.1, 3300)] {
-            let point = point(Raw::U16, precision, -3000.0 * precision);
-            assert_eq!(encode(&point, value), Ok(vec![raw]));
-            assert!((decode(&point, &[raw]).unwrap() - value).abs() < 1e-9);
-        }
-    }
-
-    #[test]
-    fn word_and_byte_orders() {
-        let float = point(Raw::F32, 1.0, 0.0);
-        // 25.5 is 0x41CC0000.
-        assert_eq!(encode(&float, 25.5), Ok(vec![0x41CC, 0x0000]));
-        assert_eq!(
-            encode(&ordered(float.clone(), Order::LowFirst, Order::HighFirst), 25.5),
-            Ok(vec![0x0000, 0x41CC])
-        );
-        assert_eq!(
-            encode(&ordered(float, Order::HighFirst, Order::LowFirst), 25.5),
-            Ok(vec![0xCC41, 0x0000])
-        );
-    }
-
-    #[test]
-    fn sentinels_nan_short_answers_and_implausible_values_are_errors() {
-        let mut short = point(Raw::I16, 0.1, 0.0);
-        if let Place::Register(register) = &mut short.place {
-            register.sentinels = vec![0x8000];
-        }
-        (short.min, short.max) = (-40.0, 120.0);
-        assert_eq!(decode(&short, &[0x8000]), Err(DecodeError::NoValue));
-        assert_eq!(decode(&short, &[]), Err(DecodeError::Malformed));
-        assert!(matches!(decode(&short, &[2000]), Err(DecodeError::OutOfRange { .. })));
-        assert_eq!(
-            decode(&point(Raw::F32, 1.0, 0.0), &[0x7FC0, 0]),
-            Err(DecodeError::NoValue)
-        );
-    }
-
-    #[test]
-    fn what_does_not_fit_is_refused_with_the_range() {
-        let point = point(Raw::U16, 0.1, 0.0);
-        assert!(encode(&point, f64::NAN).is_err());
-        let error = encode(&point, -1.0).unwrap_err().to_string();
-        assert_eq!(error, "-1 does not fit: the register holds 0 to 6553.5");
-    }
-
-    #[test]
-    fn one_bit_of_a_register() {
-        assert_eq!(decode(&point(Raw::BitOf(3), 1.0, 0.0), &[0b1000]), Ok(1.0));
-        assert_eq!(decode(&point(Raw::BitOf(3), 1.0, 0.0), &[0b0111]), Ok(0.0));
-    }
-
-    fn raws() -> impl Strategy<Value = Raw> {
-        prop_oneof![
-            Just(Raw::U16),
-            Just(Raw::I16),
-            Just(Raw::U32),
-            Just(Raw::I32),
-            Just(Raw::U64),
-            Just(Raw::I64),
-            Just(Raw::F32),
-            Just(Raw::F64),
-        ]
-    }
-
-    proptest! {
-        #[test]
-        fn what_is_encoded_is_decoded_within_the_resolution(
-            raw in raws(), value in 0.0..3000.0f64, swap_words: bool, swap_bytes: bool,
-        ) {
-            let order = |swap| if swap { Order::LowFirst } else { Order::HighFirst };
-            let point = ordered(point(raw, 0.1, -20.0), order(swap_words), order(swap_bytes));
-            let words = encode(&point, value).unwrap();
-            prop_assert_eq!(words.len(), usize::from(raw.registers()));
-            let back = decode(&point, &words).unwrap();
-            prop_assert!((back - value).abs() <= 0.0501, "{} came back as {}", value, back);
-        }
-
-        #[test]
-        fn any_words_decode_without_a_panic(raw in raws(), words in proptest::collection::vec(any::<u16>(), 0..6)) {
-            if let Ok(value) = decode(&point(raw, 0.1, 0.0), &words) {
-                prop_assert!(value.is_finite());
-            }
-        }
-    }
-}
+mod tests;

@@ -16,6 +16,7 @@ mod parse;
 pub mod payload;
 pub mod plan;
 pub mod profile;
+mod section;
 mod unit;
 
 pub use profile::{Access, Mapping, ModbusMap, MqttMap, Point, Profile, ProfileError};

@@ -5,6 +5,7 @@
 use crate::codec::{self, DecodeError};
 use crate::profile::{Mapping, MqttMap, Place, Profile};
 use serde_json::{Map, Value};
+use thermo::Unit;
 
 /// Largest payload that is looked at, bytes.
 pub const PAYLOAD_MAX: usize = 256 * 1024;
@@ -45,7 +46,7 @@ pub fn topic(map: &MqttMap, device: &str) -> String {
 }
 
 /// Decodes a message. A field that is absent is not in the answer; `null` is no value, never zero; a number in quotes
-/// is refused.
+/// is refused, and so is true or false in the place of a number.
 pub fn decode(profile: &Profile, payload: &[u8]) -> Result<Sample, PayloadError> {
     let Mapping::Mqtt(map) = &profile.mapping else {
         return Err(PayloadError::NotMqtt);
@@ -66,9 +67,9 @@ pub fn decode(profile: &Profile, payload: &[u8]) -> Result<Sample, PayloadError>
                 Some(raw) => codec::check(point, raw * point.scale + point.offset),
                 None => Err(DecodeError::Malformed),
             },
-            Value::Bool(flag) => codec::decode_bit(point, *flag),
+            Value::Bool(flag) if point.unit == Unit::Flag => codec::decode_bit(point, *flag),
             Value::Null => Err(DecodeError::NoValue),
-            Value::String(_) | Value::Array(_) | Value::Object(_) => Err(DecodeError::Malformed),
+            Value::Bool(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => Err(DecodeError::Malformed),
         };
         Some((index, value))
     });
@@ -181,7 +182,41 @@ mod tests {
         };
         assert_eq!(value("null"), Err(DecodeError::NoValue));
         assert_eq!(value("\"1.0\""), Err(DecodeError::Malformed));
+        assert_eq!(value("true"), Err(DecodeError::Malformed));
         assert!(matches!(value("1e9"), Err(DecodeError::OutOfRange { .. })));
+    }
+
+    #[test]
+    fn a_flag_may_be_true_or_1() {
+        let profile = rack();
+        for (payload, expected) in [
+            (r#"{"leak":true}"#, 1.0),
+            (r#"{"leak":1}"#, 1.0),
+            (r#"{"leak":false}"#, 0.0),
+        ] {
+            let values = decode(&profile, payload.as_bytes()).unwrap().values;
+            assert_eq!(values, [(index(&profile, "leak"), Ok(expected))], "{payload}");
+        }
+    }
+
+    #[test]
+    fn what_is_too_large_or_of_the_wrong_kind_is_refused_whole() {
+        let profile = rack();
+        assert!(matches!(
+            decode(&profile, &vec![b' '; PAYLOAD_MAX + 1]),
+            Err(PayloadError::TooLarge(_))
+        ));
+        // Deeper than the parser's own bound, well within the size.
+        assert!(matches!(
+            decode(&profile, "[".repeat(100_000).as_bytes()),
+            Err(PayloadError::NotJson(_))
+        ));
+        assert!(matches!(
+            decode(&profile, br#"{"sequence":"7"}"#),
+            Err(PayloadError::NotANumber(_))
+        ));
+        let modbus = embedded::profile("generic-cdu").unwrap();
+        assert!(matches!(decode(&modbus, b"{}"), Err(PayloadError::NotMqtt)));
     }
 
     #[test]
@@ -202,6 +237,25 @@ mod tests {
         #[test]
         fn any_json_decodes_without_a_panic(text in "[\\[\\]{}\":,a-z0-9.eE-]{0,80}") {
             prop_assert!(decode(&rack(), text.as_bytes()).map_or(true, |sample| sample.values.len() < 100));
+        }
+
+        #[test]
+        fn a_field_of_any_kind_is_a_plausible_value_or_an_error(
+            field in prop_oneof![
+                any::<f64>().prop_map(Value::from),
+                any::<i64>().prop_map(Value::from),
+                any::<bool>().prop_map(Value::from),
+                ".{0,10}".prop_map(Value::from),
+                Just(Value::Null),
+                Just(serde_json::json!({"supply_c": [1]})),
+            ],
+        ) {
+            let profile = rack();
+            let payload = serde_json::json!({"power_kw": &field, "liquid": &field, "leak": &field}).to_string();
+            for (index, value) in decode(&profile, payload.as_bytes()).unwrap().values {
+                let point = profile.points.get(index).unwrap();
+                prop_assert!(value.is_err() || value.is_ok_and(|value| (point.min..=point.max).contains(&value)));
+            }
         }
     }
 }

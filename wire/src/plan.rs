@@ -2,10 +2,11 @@
 
 #![deny(clippy::indexing_slicing)]
 
-use crate::profile::{Mapping, Place, Profile, Table};
+use crate::profile::{Mapping, ModbusMap, Place, Profile, Table};
 
-/// Bits that one read may ask for (Modbus application protocol 1.1b3, functions 1 and 2).
-const BITS_MAX: u16 = 2000;
+/// Bits that an answer carries in the room of one register: 125 registers or 2000 bits at most (Modbus application
+/// protocol 1.1b3, functions 1 to 4).
+const BITS_A_REGISTER: u32 = 16;
 
 /// One read request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,39 +30,44 @@ pub fn blocks(profile: &Profile) -> Vec<Block> {
     let mut spans: Vec<(Table, u16, u16, usize)> = Vec::new();
     for (index, point) in profile.points.iter().enumerate() {
         if let Place::Register(register) = &point.place {
-            let end = register.address.saturating_add(register.raw.registers());
-            spans.push((register.table, register.address, end, index));
+            spans.push((register.table, register.address, register.raw.registers(), index));
         }
     }
     spans.sort_unstable();
 
     let mut blocks: Vec<Block> = Vec::new();
-    for (table, start, end, index) in spans {
-        let most = if matches!(table, Table::Coil | Table::Discrete) {
-            BITS_MAX
-        } else {
-            map.max_block
-        };
+    for (table, start, count, index) in spans {
         if let Some(block) = blocks.last_mut()
             && block.table == table
+            && let Some(longer) = extended(block, start, count, map)
         {
-            let block_end = block.start.saturating_add(block.count);
-            let gap = start.saturating_sub(block_end);
-            let count = end.max(block_end) - block.start;
-            if gap <= map.max_gap && count <= most {
-                block.count = count;
-                block.points.push(index);
-                continue;
-            }
+            block.count = longer;
+            block.points.push(index);
+        } else {
+            blocks.push(Block {
+                table,
+                start,
+                count,
+                points: vec![index],
+            });
         }
-        blocks.push(Block {
-            table,
-            start,
-            count: end - start,
-            points: vec![index],
-        });
     }
     blocks
+}
+
+/// The length of a block made to hold a further value; `None` where the device's limits forbid it.
+fn extended(block: &Block, start: u16, count: u16, map: &ModbusMap) -> Option<u16> {
+    // Wider than u16: the last register is number 65535.
+    let block_end = u32::from(block.start) + u32::from(block.count);
+    let end = (u32::from(start) + u32::from(count)).max(block_end);
+    let gap = u32::from(start).saturating_sub(block_end);
+    let longer = end - u32::from(block.start);
+    let most = match block.table {
+        Table::Coil | Table::Discrete => BITS_A_REGISTER * u32::from(map.max_block),
+        Table::Input | Table::Holding => u32::from(map.max_block),
+    };
+    let allowed = gap <= u32::from(map.max_gap) && longer <= most;
+    u16::try_from(longer).ok().filter(|_| allowed)
 }
 
 #[cfg(test)]
@@ -69,11 +75,11 @@ mod tests {
     #![expect(clippy::indexing_slicing, reason = "a test may panic")]
 
     use super::*;
-    use crate::profile::{Access, ModbusMap, Order, Point, Raw, Register};
+    use crate::profile::{Access, Order, Point, Raw, Register};
     use proptest::prelude::*;
     use thermo::Unit;
 
-    fn profile(addresses: &[(u16, bool)], max_block: u16, max_gap: u16) -> Profile {
+    fn profile(table: Table, addresses: &[(u16, bool)], max_block: u16, max_gap: u16) -> Profile {
         let points = addresses.iter().enumerate().map(|(index, (address, wide))| Point {
             name: format!("p{index}"),
             unit: Unit::Celsius,
@@ -81,9 +87,13 @@ mod tests {
             offset: 0.0,
             access: Access::Read,
             place: Place::Register(Register {
-                table: Table::Input,
+                table,
                 address: *address,
-                raw: if *wide { Raw::F32 } else { Raw::U16 },
+                raw: match table {
+                    Table::Coil | Table::Discrete => Raw::Bit,
+                    Table::Input | Table::Holding if *wide => Raw::F32,
+                    Table::Input | Table::Holding => Raw::U16,
+                },
                 words: Order::HighFirst,
                 bytes: Order::HighFirst,
                 sentinels: vec![],
@@ -106,15 +116,31 @@ mod tests {
         }
     }
 
+    fn shape(blocks: &[Block]) -> Vec<(u16, u16)> {
+        blocks.iter().map(|block| (block.start, block.count)).collect()
+    }
+
     #[test]
     fn neighbours_share_a_block_and_gaps_split_it() {
-        let found = blocks(&profile(
-            &[(10, true), (0, false), (1, false), (12, false), (14, false)],
-            125,
-            1,
-        ));
-        let shape: Vec<(u16, u16)> = found.iter().map(|block| (block.start, block.count)).collect();
-        assert_eq!(shape, [(0, 2), (10, 5)]);
+        let addresses = [(10, true), (0, false), (1, false), (12, false), (14, false)];
+        let found = blocks(&profile(Table::Input, &addresses, 125, 1));
+        assert_eq!(shape(&found), [(0, 2), (10, 5)]);
+    }
+
+    #[test]
+    fn the_last_register_of_a_table_is_read() {
+        let addresses = [(65_534, false), (65_535, false)];
+        assert_eq!(
+            shape(&blocks(&profile(Table::Holding, &addresses, 125, 0))),
+            [(65_534, 2)]
+        );
+    }
+
+    #[test]
+    fn a_block_holds_sixteen_bits_for_each_register() {
+        let addresses: Vec<_> = (0..40).map(|address| (address, false)).collect();
+        let found = blocks(&profile(Table::Discrete, &addresses, 2, 0));
+        assert_eq!(shape(&found), [(0, 32), (32, 8)]);
     }
 
     proptest! {
@@ -123,18 +149,22 @@ mod tests {
             addresses in proptest::collection::vec((0u16..2000, any::<bool>()), 1..60),
             max_block in 2u16..=125, max_gap in 0u16..20,
         ) {
-            let profile = profile(&addresses, max_block, max_gap);
+            let profile = profile(Table::Input, &addresses, max_block, max_gap);
             let found = blocks(&profile);
             let mut seen: Vec<usize> = found.iter().flat_map(|block| block.points.clone()).collect();
             seen.sort_unstable();
             prop_assert_eq!(seen, (0..addresses.len()).collect::<Vec<_>>());
             for block in &found {
                 prop_assert!(block.count <= max_block);
+                let mut read_to = block.start;
                 for index in &block.points {
                     let (address, wide) = addresses[*index];
-                    prop_assert!(address >= block.start);
-                    prop_assert!(address + 1 + u16::from(wide) <= block.start + block.count);
+                    let end = address + 1 + u16::from(wide);
+                    prop_assert!(address >= block.start && end <= block.start + block.count);
+                    prop_assert!(address <= read_to + max_gap, "{} unused", address - read_to);
+                    read_to = read_to.max(end);
                 }
+                prop_assert_eq!(read_to, block.start + block.count);
             }
         }
     }

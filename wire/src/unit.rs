@@ -62,6 +62,14 @@ impl DeviceUnit {
     pub(crate) fn to_canonical(self, value: f64) -> f64 {
         value * self.scale + self.offset
     }
+
+    /// The smallest and the largest value that a quantity can have, in this unit; infinite where there is none.
+    pub(crate) fn range(self) -> (f64, f64) {
+        let (least, most) = self.canonical.range();
+        // To a millionth, so that absolute zero is -459.67 degF and not a trace beside it.
+        let here = |value: f64| ((value - self.offset) / self.scale * 1e6).round() / 1e6;
+        (here(least), here(most))
+    }
 }
 
 #[cfg(test)]
@@ -82,5 +90,13 @@ mod tests {
         assert!((convert("gpm", 100.0) - 378.541).abs() < 1e-3);
         assert!((convert("psi", 1.0) - 6.894_76).abs() < 1e-5);
         assert!((convert("m3/h", 6.0) - 100.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn limits_in_the_unit_of_the_device() {
+        let range = |name| DeviceUnit::named(name).unwrap().range();
+        assert_eq!(range("percent"), (0.0, 100.0));
+        assert_eq!(range("degF"), (-459.67, f64::INFINITY));
+        assert_eq!(range("W"), (f64::NEG_INFINITY, f64::INFINITY));
     }
 }

@@ -180,7 +180,7 @@ async fn racks_weather_and_queue_are_published() {
         equipment,
         Duration::from_millis(50),
     );
-    let _jobs = JobPublisher::start(Arc::clone(&hall), "127.0.0.1", port);
+    let _jobs = JobPublisher::start(Arc::clone(&hall), "127.0.0.1", port, 1.0);
     let (mut rack, mut weather, mut queue, mut event) = (None, None, None, None);
     while rack.is_none() || weather.is_none() || queue.is_none() || event.is_none() {
         let message = next(&mut inbox).await;

@@ -31,8 +31,10 @@ pub struct TelemetryPublisher {
 const OUTBOX: usize = 1024;
 /// Pause before the next try at a broker that is not there.
 const RECONNECT: Duration = Duration::from_millis(500);
-/// Look at the queue this often, and publish it at least at each tenth look.
+/// Look at the queue this often in plant time, and publish it at least at each tenth look.
 const QUEUE_PERIOD: Duration = Duration::from_secs(1);
+/// Real time between two looks that an accelerated hall does not go below.
+const QUEUE_PERIOD_LEAST: Duration = Duration::from_millis(50);
 
 impl TelemetryPublisher {
     /// Publishes `equipment` every `period` to the broker at `host`:`port`, from now on; a broker that is away is tried again
@@ -98,14 +100,15 @@ pub struct JobPublisher {
 }
 
 impl JobPublisher {
-    /// Publishes the queue of `hall` to the broker at `host`:`port`. It takes the scheduler's events, so there is one a hall.
-    pub fn start(hall: Arc<Hall>, host: &str, port: u16) -> Self {
+    /// Publishes the queue of `hall`, whose time runs at `speed` times real time, to the broker at `host`:`port`. It takes
+    /// the scheduler's events, so there is one a hall.
+    pub fn start(hall: Arc<Hall>, host: &str, port: u16, speed: f64) -> Self {
         let (client, connection) = connect(&format!("simulated-scheduler-{port}"), host, port);
         let task = OwnedTask::spawn(async move {
             let names = hall
                 .with(|world| world.scheduler().map(|s| Arc::clone(s.cluster().node_names())))
                 .unwrap_or_default();
-            let mut ticks = interval(QUEUE_PERIOD);
+            let mut ticks = interval(QUEUE_PERIOD.div_f64(speed).max(QUEUE_PERIOD_LEAST));
             ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
             let mut published = None;
             for look in 0u64.. {

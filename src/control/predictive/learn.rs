@@ -1,10 +1,15 @@
-//! Learns the ratios of the model from telemetry: slow filters, bounded, still where data are missing.
+//! Learns the ratios of the model from telemetry: slow filters, bounded, still where data are missing or say little.
 
-use super::model::{CduModel, CduRatios, Outdoors, carries, chip_rise_k, counterflow_ntu, fan_speed, loop_pump_kw};
-use crate::control::View;
-use crate::site::{Cdu, FacilityLoop, RejectionKind};
+use super::model::air::{AirModel, AirRatios};
+use super::model::cdu::{CduModel, CduRatios};
+use super::model::exchanger::transfer_units;
+use super::model::rack::chip_rise_k;
+use super::model::rejection::{Duty, Outdoors, capacity_of_speeds, fan_speed};
+use super::model::{carries, facility};
+use crate::control::{View, value};
+use crate::site::{AirUnit, Cdu, FacilityLoop, Reuse, Site};
 use serde::{Deserialize, Serialize};
-use thermo::{Celsius, Coolant, Fraction, Kilopascals, Kilowatts, LitresPerMinute, Quantity};
+use thermo::Coolant;
 
 /// Share of a difference taken up in one second of plant time: a time constant of about five minutes.
 const SHARE_PER_S: f64 = 1.0 / 300.0;
@@ -12,10 +17,17 @@ const SHARE_PER_S: f64 = 1.0 / 300.0;
 const BOUNDS: (f64, f64) = (0.4, 2.5);
 /// Least share of a nameplate flow or load at which a measurement says something.
 const TELLS: f64 = 0.15;
+/// Valve position from which a branch's flow tells its open resistance.
+const OPEN: f64 = 0.9;
+/// Change of a rack's power since the last cycle, as a share of its rating, up to which its chips are in balance with it.
+const STEADY: f64 = 0.05;
+/// How much faster a chip hotter than believed is believed than a cooler one.
+const ALARM: f64 = 20.0;
 
 /// What is learned of a plant.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(super) struct Learned {
+    /// Ratios of each CDU.
     pub cdus: Vec<CduRatios>,
     /// Chip rise of each rack over the nameplate's.
     pub chips: Vec<f64>,
@@ -23,54 +35,50 @@ pub(super) struct Learned {
     pub pumps: Vec<f64>,
     /// Heat-rejection capacity of each loop over the nameplates'.
     pub rejection: Vec<f64>,
-    /// Room air above what the model says for the coil's water, K, of each air unit.
-    pub rooms_k: Vec<f64>,
-    /// Heat that each network takes at most at present, kW.
-    pub demand_kw: Vec<f64>,
-    learned_mono_ms: Option<u64>,
+    /// Ratios of each air unit.
+    pub air_units: Vec<AirRatios>,
+    /// Largest share of its rated flow that each network takes at present.
+    pub demand: Vec<f64>,
+    /// Each rack's power in the last cycle, kW.
+    last_kw: Vec<f64>,
+    seen_mono_ms: Option<u64>,
 }
 
 impl Learned {
     /// Takes up this cycle's measurements.
     pub(super) fn update(&mut self, view: &View<'_>, outdoors: &Outdoors) {
         let site = view.site;
-        self.cdus.resize(site.cdus.len(), CduRatios::default());
-        self.chips.resize(site.racks.len(), 1.0);
-        self.pumps.resize(site.loops.len(), 1.0);
-        self.rejection.resize(site.loops.len(), 1.0);
-        self.rooms_k.resize(site.air_units.len(), 0.0);
-        let rated = |id: usize| site.reuse.get(id).map_or(0.0, |unit| unit.nameplate.rated_kw);
-        for id in self.demand_kw.len()..site.reuse.len() {
-            self.demand_kw.push(rated(id));
-        }
-        let elapsed_s = self.learned_mono_ms.map_or(0.0, |at| view.now.seconds_since(at).min(60.0));
-        self.learned_mono_ms = Some(view.now.mono_ms);
-        let share = (elapsed_s * SHARE_PER_S).min(0.5);
+        self.fit(site);
+        let elapsed_s = self.seen_mono_ms.map_or(0.0, |at| view.now.seconds_since(at).min(60.0));
+        self.seen_mono_ms = Some(view.now.mono_ms);
+        let share = elapsed_s * SHARE_PER_S;
         for (cdu, ratios) in site.cdus.iter().zip(&mut self.cdus) {
             learn_cdu(view, cdu, ratios, share);
         }
         for (id, ratio) in self.chips.iter_mut().enumerate() {
-            learn_chip(view, id, ratio, share);
+            learn_chip(view, id, ratio, &mut self.last_kw[id], share);
         }
         for (id, unit) in site.loops.iter().enumerate() {
-            learn_loop(view, unit, &mut self.pumps[id], &mut self.rejection[id], outdoors, share);
+            learn_pumps(view, unit, &mut self.pumps[id], share);
+            learn_rejection(view, unit, &mut self.rejection[id], outdoors, share);
         }
-        for (id, unit) in site.reuse.iter().enumerate() {
-            let heat = value(view, unit.points.heat);
-            let open = value(view, unit.points.valve_position).is_some_and(|position| position > 0.8);
-            if let Some(heat) = heat.filter(|_| open) {
-                self.demand_kw[id] += share * (heat - self.demand_kw[id]);
-            } else {
-                // Nothing is learned behind a closed valve: expect the rated heat again, slowly.
-                self.demand_kw[id] += 0.1 * share * (rated(id) - self.demand_kw[id]);
-            }
+        for (unit, ratios) in site.air_units.iter().zip(&mut self.air_units) {
+            learn_air(view, unit, ratios, share);
+        }
+        for (unit, demand) in site.reuse.iter().zip(&mut self.demand) {
+            learn_demand(view, unit, demand, share);
         }
     }
-}
 
-/// The good value of a point.
-pub(super) fn value<Q: Quantity>(view: &View<'_>, point: Option<crate::site::Point<Q>>) -> Option<f64> {
-    view.snapshot.get(point).map(Quantity::get)
+    fn fit(&mut self, site: &Site) {
+        self.cdus.resize(site.cdus.len(), CduRatios::default());
+        self.chips.resize(site.racks.len(), 1.0);
+        self.pumps.resize(site.loops.len(), 1.0);
+        self.rejection.resize(site.loops.len(), 1.0);
+        self.air_units.resize(site.air_units.len(), AirRatios::default());
+        self.demand.resize(site.reuse.len(), 1.0);
+        self.last_kw.resize(site.racks.len(), 0.0);
+    }
 }
 
 fn follow(ratio: &mut f64, seen: f64, share: f64) {
@@ -81,99 +89,219 @@ fn follow(ratio: &mut f64, seen: f64, share: f64) {
 
 fn learn_cdu(view: &View<'_>, cdu: &Cdu, ratios: &mut CduRatios, share: f64) {
     let (plate, points) = (&cdu.nameplate, &cdu.points);
-    let Some(flow) = value::<LitresPerMinute>(view, points.secondary_flow) else { return };
+    let primary = value(view, points.primary_flow).map(|lpm| lpm / plate.primary_flow_lpm);
+    let header = value(view, view.site.loops[cdu.facility_loop.0].points.differential_pressure);
+    if let (Some(primary), Some(header), Some(position)) = (primary, header, value(view, points.primary_valve_position))
+        && position > OPEN
+        && header > TELLS * plate.primary_pressure_kpa
+    {
+        follow(
+            &mut ratios.primary,
+            primary / (header / plate.primary_pressure_kpa).sqrt(),
+            share,
+        );
+    }
+    let Some(flow) = value(view, points.secondary_flow) else {
+        return;
+    };
     let secondary = flow / plate.secondary_flow_lpm;
     if secondary < TELLS {
         return;
     }
-    if let Some(kpa) = value::<Kilopascals>(view, points.secondary_differential_pressure) {
-        follow(&mut ratios.resistance, kpa / (plate.secondary_pressure_kpa * secondary * secondary), share);
+    if let Some(kpa) = value(view, points.secondary_differential_pressure) {
+        follow(
+            &mut ratios.resistance,
+            kpa / (plate.secondary_pressure_kpa * secondary * secondary),
+            share,
+        );
     }
-    let model = CduModel::new(cdu, CduRatios { pump: 1.0, ua: 1.0, ..*ratios });
-    if let Some(kw) = value::<Kilowatts>(view, points.power) {
-        follow(&mut ratios.pump, kw / model.pump_kw(secondary), share);
+    let by_nameplate = CduModel::new(cdu, CduRatios::default());
+    if let Some(kw) = value(view, points.power) {
+        follow(&mut ratios.pump, kw / by_nameplate.pump_kw(secondary), share);
     }
-    let c = |point| value::<Celsius>(view, point);
-    let (Some(supply), Some(back), Some(facility), Some(primary)) = (
-        c(points.secondary_supply_temperature),
-        c(points.secondary_return_temperature),
-        c(points.primary_supply_temperature),
-        value::<LitresPerMinute>(view, points.primary_flow),
+    let (Some(supply), Some(back), Some(water), Some(primary)) = (
+        value(view, points.secondary_supply_temperature),
+        value(view, points.secondary_return_temperature),
+        value(view, points.primary_supply_temperature),
+        primary,
     ) else {
         return;
     };
-    let primary = primary / plate.primary_flow_lpm;
-    let (hot, cold) =
-        (flow * carries(plate.coolant), primary * plate.primary_flow_lpm * carries(Coolant::Water));
+    let (hot, cold) = (
+        flow * carries(plate.coolant),
+        primary * plate.primary_flow_lpm * carries(Coolant::Water),
+    );
     let heat_kw = hot * (back - supply);
     let (least, most) = (hot.min(cold), hot.max(cold));
-    let effectiveness = heat_kw / (least * (back - facility));
+    let effectiveness = heat_kw / (least * (back - water));
     // Near 0 and 1 the number of transfer units hangs on the sensors' last digit.
     if primary > TELLS && heat_kw > TELLS * plate.rated_kw && (0.2..0.95).contains(&effectiveness) {
-        let ua = counterflow_ntu(effectiveness, least / most) * least;
-        follow(&mut ratios.ua, ua / model.ua(secondary, primary), share);
+        let ua = transfer_units(effectiveness, least / most) * least;
+        follow(
+            &mut ratios.ua,
+            ua / by_nameplate.exchanger.ua(secondary, primary),
+            share,
+        );
     }
 }
 
-fn learn_chip(view: &View<'_>, id: usize, ratio: &mut f64, share: f64) {
+fn learn_chip(view: &View<'_>, id: usize, ratio: &mut f64, last_kw: &mut f64, share: f64) {
     let rack = &view.site.racks[id];
     let (plate, points) = (&rack.nameplate, &rack.points);
-    let (Some(margin), Some(supply), Some(flow), Some(power)) = (
+    let Some(power) = value(view, points.power) else { return };
+    let steady = (power - *last_kw).abs() < STEADY * plate.rated_kw;
+    *last_kw = power;
+    let (Some(margin), Some(supply), Some(flow)) = (
         value(view, points.chip_margin),
         value(view, points.liquid_supply_temperature),
         value(view, points.liquid_flow),
-        value(view, points.power),
     ) else {
         return;
     };
     // Under half load the hottest chip's share of the rack's power is not the nameplate's.
-    if power < 0.5 * plate.rated_kw || flow < TELLS * plate.flow_lpm {
+    if !steady || power < 0.5 * plate.rated_kw || flow < TELLS * plate.flow_lpm {
         return;
     }
-    let seen = (plate.chip_limit_c - margin - supply) / chip_rise_k(plate, power * plate.liquid_fraction, flow / plate.flow_lpm);
-    // A hotter chip than believed is believed at once, a cooler one slowly.
-    let share = if seen > *ratio { (20.0 * share).min(1.0) } else { share };
+    let believed_k = chip_rise_k(plate, power * plate.liquid_fraction, flow / plate.flow_lpm);
+    let seen = (plate.chip_limit_c - margin - supply) / believed_k;
+    let share = if seen > *ratio { (ALARM * share).min(1.0) } else { share };
     follow(ratio, seen, share);
 }
 
-fn learn_loop(
-    view: &View<'_>,
-    unit: &FacilityLoop,
-    pump: &mut f64,
-    capacity: &mut f64,
-    outdoors: &Outdoors,
-    share: f64,
-) {
+fn learn_pumps(view: &View<'_>, unit: &FacilityLoop, ratio: &mut f64, share: f64) {
     let points = &unit.points;
-    let (Some(flow), Some(kpa)) = (value(view, points.flow), value(view, points.differential_pressure)) else { return };
-    if let Some(kw) = value(view, points.power) {
-        follow(pump, kw / loop_pump_kw(unit, flow, kpa), share);
+    if let (Some(flow), Some(kpa), Some(kw)) = (
+        value(view, points.flow),
+        value(view, points.differential_pressure),
+        value(view, points.power),
+    ) && flow > TELLS * unit.nameplate.pump_flow_lpm
+    {
+        follow(ratio, kw / facility::pump_kw(unit, flow, kpa), share);
     }
-    let (Some(supply), Some(back)) = (value(view, points.supply_temperature), value(view, points.return_temperature)) else {
+}
+
+fn learn_rejection(view: &View<'_>, unit: &FacilityLoop, capacity: &mut f64, outdoors: &Outdoors, share: f64) {
+    let points = &unit.points;
+    let (Some(flow), Some(supply), Some(back)) = (
+        value(view, points.flow),
+        value(view, points.supply_temperature),
+        value(view, points.return_temperature),
+    ) else {
         return;
     };
-    let reused: f64 = unit.reuse.iter().filter_map(|id| value(view, view.site.reuse[id.0].points.heat)).sum();
+    let reused: f64 = unit
+        .reuse
+        .iter()
+        .filter_map(|id| value(view, view.site.reuse[id.0].points.heat))
+        .sum();
     let heat_kw = flow * carries(Coolant::Water) * (back - supply) - reused;
-    let running = unit.rejection.iter().map(|id| &view.site.rejection[id.0]).filter(|cell| {
-        value(view, cell.points.running).is_some_and(|on| on >= 0.5)
-    });
+    let cells = unit.rejection.iter().map(|id| &view.site.rejection[id.0]);
     let (mut count, mut speed, mut plate) = (0.0, 0.0, None);
-    for cell in running {
-        let Some(seen) = value::<Fraction>(view, cell.points.fan_speed) else { return };
+    for cell in cells.filter(|cell| value(view, cell.points.running).is_some_and(|on| on >= 0.5)) {
+        let Some(seen) = value(view, cell.points.fan_speed) else {
+            return;
+        };
         count += 1.0;
         speed += seen;
         plate = Some(&cell.nameplate);
     }
-    let Some(plate) = plate.filter(|plate| plate.kind != RejectionKind::Chiller) else { return };
+    let Some(plate) = plate else { return };
     let speed = speed / count;
     // A stopped or wide-open fan says only that the water is colder, or warmer, than it can hold.
-    if heat_kw < TELLS * plate.rated_kw || !(plate.min_speed + 0.05..0.98).contains(&speed) {
+    if heat_kw / count < TELLS * plate.rated_kw || !(plate.min_speed + 0.05..0.98).contains(&speed) {
         return;
     }
-    let per_cell = heat_kw / count;
-    let range_k = per_cell / (flow / count * carries(Coolant::Water));
-    let believed = fan_speed(plate, 1.0, per_cell, supply, range_k, outdoors);
+    let duty = Duty {
+        heat_kw: heat_kw / count,
+        leaving_c: supply,
+        flow_lpm: flow / count,
+    };
+    let believed = fan_speed(plate, 1.0, duty, outdoors);
     if believed.is_finite() {
-        follow(capacity, libm::pow(believed / speed, 0.6), share);
+        follow(capacity, capacity_of_speeds(believed, speed), share);
     }
+}
+
+fn learn_air(view: &View<'_>, unit: &AirUnit, ratios: &mut AirRatios, share: f64) {
+    let points = &unit.points;
+    let (Some(supply), Some(back), Some(speed)) = (
+        value(view, points.supply_air_temperature),
+        value(view, points.return_air_temperature),
+        value(view, points.fan_speed),
+    ) else {
+        return;
+    };
+    let by_nameplate = AirModel::new(unit, AirRatios::default());
+    let warming_k = back - supply;
+    if speed < TELLS || warming_k < 1.0 {
+        return;
+    }
+    if let Some(room) = value(view, points.room_temperature) {
+        let mixing = ((room - supply) / warming_k).clamp(0.0, 1.0);
+        ratios.mixing += share * (mixing - ratios.mixing);
+    }
+    if let Some(kw) = value(view, points.power) {
+        follow(&mut ratios.fan, kw / by_nameplate.fan_kw(speed), share);
+    }
+    follow(
+        &mut ratios.heat,
+        warming_k / by_nameplate.warming_k(air_heat_kw(view, |band| band.now_kw), speed),
+        share,
+    );
+    // What the loop carries beyond its CDUs goes through its coils.
+    let site = view.site;
+    let around = &site.loops[unit.facility_loop.0];
+    let cdus: Option<f64> = around
+        .cdus
+        .iter()
+        .map(|id| value(view, site.cdus[id.0].points.primary_flow))
+        .sum();
+    let coils: f64 = around
+        .air_units
+        .iter()
+        .map(|id| site.air_units[id.0].nameplate.water_flow_lpm)
+        .sum();
+    if let (Some(flow), Some(cdus), Some(water_c)) = (
+        value(view, around.points.flow),
+        cdus,
+        value(view, around.points.supply_temperature),
+    ) {
+        let water = (flow - cdus) / coils;
+        let (air, cold) = by_nameplate.coil.sides(speed, water);
+        let effectiveness = air * warming_k / (air.min(cold) * (back - water_c));
+        if water > TELLS && (0.2..0.95).contains(&effectiveness) {
+            let ua = transfer_units(effectiveness, air.min(cold) / air.max(cold)) * air.min(cold);
+            follow(&mut ratios.ua, ua / by_nameplate.coil.ua(speed, water), share);
+        }
+    }
+}
+
+fn learn_demand(view: &View<'_>, unit: &Reuse, demand: &mut f64, share: f64) {
+    let points = &unit.points;
+    let (Some(kw), Some(supply), Some(back), Some(position)) = (
+        value(view, points.heat),
+        value(view, points.network_supply_temperature),
+        value(view, points.network_return_temperature),
+        value(view, points.valve_position),
+    ) else {
+        return;
+    };
+    // A supply warmer than the contract asks for means that the network throttles for want of demand. Behind a closed
+    // valve, or at the contract's temperature, demand does not show: expect all of it again, slowly.
+    let plate = &unit.nameplate;
+    if position > 0.5 && supply - back > 1.0 && supply > plate.min_supply_c + 1.0 {
+        let seen = kw / (plate.network_flow_lpm * carries(Coolant::Water) * (supply - back));
+        *demand += share * (seen.clamp(0.0, 1.0) - *demand);
+    } else {
+        *demand += 0.1 * share * (1.0 - *demand);
+    }
+}
+
+/// Heat of all racks into one air unit's room, kW, by some value of their bands (kW into the liquid).
+pub(super) fn air_heat_kw(view: &View<'_>, of: impl Fn(&crate::snapshot::HeatBand) -> f64) -> f64 {
+    let racks = view.site.racks.iter().zip(&view.heat.racks);
+    let all: f64 = racks
+        .map(|(rack, band)| of(band) * (1.0 / rack.nameplate.liquid_fraction - 1.0))
+        .sum();
+    all / view.site.air_units.len().max(1) as f64
 }

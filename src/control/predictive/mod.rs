@@ -4,120 +4,166 @@
 //! |---|---|
 //! | `model` | the plant as the controller believes it: physical laws with learned ratios |
 //! | `learn` | the ratios, from telemetry |
-//! | `optimise` | the cheapest operating point that keeps every limit under the forecast's upper bound |
+//! | `need` | the heat that each rack must be ready for, and the flow that it asks for |
+//! | `ladder` | a CDU's coolant temperatures, each with its least flow |
+//! | `evaluate` | what a loop costs at a water temperature |
+//! | `choose` | the search for the cheapest point |
+//! | `report` | the reasons, for a person |
 //!
 //! Once a minute the whole operating point is chosen anew. In between, each cycle recomputes what the fresh forecast
-//! needs of each CDU's flow, so that pressure rises before heat arrives.
+//! needs of each CDU's flow and each room's air, so that pressure rises before heat arrives.
 
+mod choose;
+mod evaluate;
+mod ladder;
 mod learn;
 mod model;
-mod optimise;
+mod need;
+mod report;
 
-use super::{Setpoints, Strategy, View};
+use super::{Setpoints, Strategy, View, value};
 use crate::site::StrategyKind;
-use crate::snapshot::{HORIZONS_S, HeatSource, Plan, PlanReport, PlanStatus};
-use learn::{Learned, value};
-use model::{CduModel, Outdoors, RackLimits, RackNeed, full_heat_kw};
-use optimise::Point;
+use crate::snapshot::{Plan, PlanReport, PlanStatus};
+use evaluate::{OperatingPoint, ROOM_RESERVE_K, Trial};
+use learn::{Learned, air_heat_kw};
+use model::air::AirModel;
+use model::cdu::CduModel;
+use model::facility;
+use model::rejection::Outdoors;
+use need::CduNeed;
 use serde::{Deserialize, Serialize};
 use thermo::moist_air;
 
 /// Time between two choices of the whole operating point, s.
 const CHOICE_S: f64 = 60.0;
-/// How far ahead the upper bound of a rack's heat must be met at once: pumps follow in seconds, towers in minutes, s.
-const LEAD_S: f64 = 300.0;
-/// Kept clear of a target for ripple and noise: chips, K.
-const CHIP_RESERVE_K: f64 = 1.0;
-/// The same for coolant temperatures, K.
-const COOLANT_RESERVE_K: f64 = 1.0;
-/// Kept clear of the critical margin when a full-load step arrives between two cycles, K.
-const STEP_RESERVE_K: f64 = 4.0;
-/// A rack whose upper bound stays below this share of its full heat, with the queue known, has no start coming.
-const IDLE_SHARE: f64 = 0.5;
-/// Growth of an idle rack's upper bound that a step may bring.
-const IDLE_STEP: f64 = 1.3;
+/// Time between two changes of the number of heat-rejection units, s.
+const STAGING_S: f64 = 600.0;
 /// Pressure above what the flow needs, as a factor: the local loop ripples.
 const PRESSURE_RESERVE: f64 = 1.04;
+/// Supply air colder per kelvin that a room is warmer than planned.
+const ROOM_GAIN: f64 = 2.0;
+/// How far ahead a room's air must manage the upper heat: the fan follows at once, s.
+const AIR_LEAD_S: f64 = 60.0;
 
 /// The predictive strategy's memory.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(super) struct Predictive {
     learned: Learned,
-    chosen: Vec<Point>,
+    /// One point a loop; empty where the last choice failed.
+    chosen: Vec<OperatingPoint>,
     chosen_mono_ms: Option<u64>,
+    /// When each loop's number of heat-rejection units last changed.
+    staged_mono_ms: Vec<Option<u64>>,
     report: PlanReport,
 }
 
 impl Strategy for Predictive {
     fn plan(&mut self, view: &View<'_>) -> Result<Plan, String> {
-        let outdoors = outdoors(view).ok_or("The weather is not known")?;
+        let site = view.site;
+        if view.heat.cdus.len() != site.cdus.len() || view.heat.racks.len() != site.racks.len() {
+            return Err("The forecast is not of this site".to_owned());
+        }
+        let outdoors = outdoors(view).ok_or("The outdoor air is not known")?;
+        let silent = site.loops.iter().find(|unit| value(view, unit.points.supply_temperature).is_none());
+        if let Some(unit) = silent {
+            return Err(format!("The supply temperature of {} is not known", unit.name));
+        }
         self.learned.update(view, &outdoors);
-        let limits = RackLimits {
-            margin_k: view.site.limits.chip_margin_k.target + CHIP_RESERVE_K,
-            step_margin_k: view.site.limits.chip_margin_k.critical + STEP_RESERVE_K,
-            return_c: view.site.limits.rack_return_c.target - COOLANT_RESERVE_K,
-        };
-        let due = self.chosen.len() != view.site.loops.len()
+        let due = self.chosen.len() != site.loops.len()
             || self.chosen_mono_ms.is_none_or(|at| view.now.seconds_since(at) >= CHOICE_S);
         if due {
-            self.chosen_mono_ms = Some(view.now.mono_ms);
-            let last = std::mem::take(&mut self.chosen);
-            for (id, unit) in view.site.loops.iter().enumerate() {
-                let point = optimise::choose(view, &self.learned, unit, id, &limits, &outdoors, last.get(id))
-                    .ok_or_else(|| format!("No operating point of {} keeps every limit", unit.name))?;
-                self.chosen.push(point);
-            }
-            self.report = optimise::report(view, &self.chosen);
+            self.choose(view, outdoors)?;
         }
-        let mut setpoints = Setpoints::default();
-        for (unit, point) in view.site.loops.iter().zip(&self.chosen) {
-            optimise::put(view, unit, point, &mut setpoints);
-            for (id, supply_c) in unit.cdus.iter().zip(&point.supply_c) {
-                let cdu = &view.site.cdus[id.0];
-                let model = CduModel::new(cdu, self.learned.cdus[id.0]);
-                // The coolant is where it is: what is warmer than planned needs more flow until it has come down.
-                let now_c = value(view, cdu.points.secondary_supply_temperature).unwrap_or(*supply_c).max(*supply_c);
-                let (share, _) = needed_share(view, &self.learned, id.0, now_c, &limits);
-                let kpa = model.pressure_kpa(share.max(cdu.nameplate.pump_min_speed * 0.5)) * PRESSURE_RESERVE;
-                setpoints.put(view.site, cdu.points.secondary_differential_pressure_setpoint, kpa.min(f64::MAX));
-                setpoints.put(view.site, cdu.points.secondary_supply_temperature_setpoint, *supply_c);
-            }
+        let mut setpoints = Setpoints::new(site);
+        for (id, point) in self.chosen.iter().enumerate() {
+            put_loop(view, id, point, &mut setpoints);
+            self.put_cdus(view, id, point, &mut setpoints);
+            self.put_air(view, id, point, &mut setpoints);
         }
         Ok(Plan {
             strategy: StrategyKind::Predictive,
             status: PlanStatus::Complete,
-            setpoints: setpoints.complete(view.site),
+            setpoints: setpoints.complete(),
             report: self.report.clone(),
         })
     }
 }
 
-/// Share of a CDU's nameplate flow at which each of its racks keeps every limit at a coolant supply, and what binds.
-fn needed_share(view: &View<'_>, learned: &Learned, cdu: usize, supply_c: f64, limits: &RackLimits) -> (f64, Binding) {
-    let unit = &view.site.cdus[cdu];
-    let mut most = (0.0, Binding { rack: 0, limit: "minimum flow" });
-    for id in &unit.racks {
-        let rack = &view.site.racks[id.0];
-        let band = &view.heat.racks[id.0];
-        let upper_kw = band.peak_upper_kw(LEAD_S);
-        let full_kw = full_heat_kw(rack);
-        // With the queue known a rack without a start coming stays idle; any other may step to full load between cycles.
-        let idle = view.heat.source == HeatSource::Queue && upper_kw < IDLE_SHARE * full_kw;
-        let step_kw = if idle { (IDLE_STEP * upper_kw).min(full_kw) } else { full_kw };
-        let need = RackNeed { plate: &rack.nameplate, chip_ratio: learned.chips[id.0], upper_kw, step_kw };
-        let (share, limit) = need.flow_share(supply_c, unit.nameplate.coolant, limits);
-        if share > most.0 {
-            most = (share, Binding { rack: id.0, limit });
+impl Predictive {
+    /// Chooses every loop's operating point anew.
+    fn choose(&mut self, view: &View<'_>, outdoors: Outdoors) -> Result<(), String> {
+        let last = std::mem::take(&mut self.chosen);
+        self.staged_mono_ms.resize(view.site.loops.len(), None);
+        let mut chosen = Vec::with_capacity(last.len());
+        for (id, unit) in view.site.loops.iter().enumerate() {
+            let trial = Trial::new(view, &self.learned, id, outdoors)?;
+            let last = last.get(id);
+            let rated_kw = unit.nameplate.pump_kw * unit.nameplate.pumps as f64;
+            let litre_kw = rated_kw / facility::rated_flow_lpm(unit);
+            let coldest_c = trial.ambient_c() + choose::LEAST_APPROACH_K;
+            let staged = self.staged_mono_ms[id].is_some_and(|at| view.now.seconds_since(at) < STAGING_S);
+            let all = 1..=unit.rejection.len();
+            let units = match last {
+                Some(last) if staged => last.units..=last.units,
+                _ => all.clone(),
+            };
+            let mut point = choose::choose(&trial, coldest_c, litre_kw, units, last);
+            if point.short > 0.0 && staged {
+                point = choose::choose(&trial, coldest_c, litre_kw, all, last);
+            }
+            if last.is_none_or(|last| last.units != point.units) {
+                self.staged_mono_ms[id] = Some(view.now.mono_ms);
+            }
+            chosen.push(point);
+        }
+        self.report = report::report(view, &chosen, &last);
+        self.chosen = chosen;
+        self.chosen_mono_ms = Some(view.now.mono_ms);
+        Ok(())
+    }
+
+    /// Coolant setpoints: the temperature as chosen, the pressure for the fresh forecast.
+    fn put_cdus(&self, view: &View<'_>, id: usize, point: &OperatingPoint, setpoints: &mut Setpoints<'_>) {
+        for (cdu, supply_c) in view.site.loops[id].cdus.iter().zip(&point.supply_c) {
+            let unit = &view.site.cdus[cdu.0];
+            let model = CduModel::new(unit, self.learned.cdus[cdu.0]);
+            // The coolant is where it is: what is warmer than planned needs more flow until it has come down.
+            let now_c = value(view, unit.points.secondary_supply_temperature).map_or(*supply_c, |c| c.max(*supply_c));
+            let (share, _) = CduNeed::new(view, &self.learned, cdu.0).flow_share(now_c);
+            let kpa = (model.pressure_kpa(share) * PRESSURE_RESERVE).min(f64::MAX);
+            setpoints.put(unit.points.secondary_differential_pressure_setpoint, kpa);
+            setpoints.put(unit.points.secondary_supply_temperature_setpoint, *supply_c);
         }
     }
-    most
+
+    /// Air setpoints: the fan as chosen; the air as cold as the fresh forecast needs, and colder where the room is warmer
+    /// than planned. The fan does not answer a warm room: faster, it first pulls the hot aisle through a coil whose valve
+    /// has yet to open.
+    fn put_air(&self, view: &View<'_>, id: usize, point: &OperatingPoint, setpoints: &mut Setpoints<'_>) {
+        let planned_c = view.site.limits.room_c.target - ROOM_RESERVE_K;
+        let heat_kw = air_heat_kw(view, |band| band.peak_upper_kw(AIR_LEAD_S));
+        for (air, (speed, supply_c)) in view.site.loops[id].air_units.iter().zip(&point.air) {
+            let unit = &view.site.air_units[air.0];
+            let model = AirModel::new(unit, self.learned.air_units[air.0]);
+            let warm_k = value(view, unit.points.room_temperature).map_or(ROOM_RESERVE_K, |c| (c - planned_c).max(0.0));
+            let supply_c = model.supply_c(heat_kw, *speed, planned_c).min(*supply_c) - ROOM_GAIN * warm_k;
+            setpoints.put(unit.points.fan_speed_setpoint, *speed);
+            setpoints.put(unit.points.supply_air_temperature_setpoint, supply_c);
+        }
+    }
 }
 
-/// Which limit of which rack binds a CDU's flow.
-#[derive(Debug, Clone, Copy)]
-struct Binding {
-    rack: usize,
-    limit: &'static str,
+/// Setpoints of a loop's pumps, heat rejection and heat export.
+fn put_loop(view: &View<'_>, id: usize, point: &OperatingPoint, setpoints: &mut Setpoints<'_>) {
+    let (site, unit) = (view.site, &view.site.loops[id]);
+    setpoints.put(unit.points.differential_pressure_setpoint, point.header_kpa);
+    for (place, cell) in unit.rejection.iter().map(|id| &site.rejection[id.0]).enumerate() {
+        setpoints.put(cell.points.enable, f64::from(u8::from(place < point.units)));
+        setpoints.put(cell.points.supply_temperature_setpoint, point.water_c);
+    }
+    for (reuse, valve) in unit.reuse.iter().zip(&point.export) {
+        setpoints.put(site.reuse[reuse.0].points.valve_setpoint, *valve);
+    }
 }
 
 /// The outdoor air, where it is known.
@@ -128,9 +174,9 @@ fn outdoors(view: &View<'_>) -> Option<Outdoors> {
     let standard = moist_air::pressure_at_altitude_pa(view.site.altitude_m).unwrap_or(moist_air::STANDARD_PRESSURE_PA);
     let pressure_pa = value(view, weather.points.pressure).map_or(standard, |kpa| kpa * 1000.0);
     let wet_bulb_c = moist_air::clamped::wet_bulb_c(dry_bulb_c, humidity, pressure_pa);
-    Some(Outdoors { dry_bulb_c, wet_bulb_c, pressure_pa })
+    Some(Outdoors {
+        dry_bulb_c,
+        wet_bulb_c,
+        pressure_pa,
+    })
 }
-
-/// Index of the horizon whose mean stands for the next quarter of an hour's cost.
-const COST_HORIZON: usize = 2;
-const _: () = assert!(HORIZONS_S[COST_HORIZON] == 900.0, "the cost horizon is a quarter of an hour");

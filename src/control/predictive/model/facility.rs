@@ -1,0 +1,80 @@
+//! A facility-water loop's pumps, and heat export.
+
+use super::carries;
+use super::exchanger::Exchanger;
+use crate::site::{FacilityLoop, ReuseNameplate};
+use thermo::Coolant;
+
+/// Part of a pump's rated head that pipes outside the hall take at rated flow.
+const PIPE_SHARE: f64 = 0.4;
+
+/// Flow of a loop with all pumps at their rated point, L/min.
+pub(crate) fn rated_flow_lpm(unit: &FacilityLoop) -> f64 {
+    unit.nameplate.pump_flow_lpm * unit.nameplate.pumps as f64
+}
+
+/// Power of a loop's pumps, kW: hydraulic work at the rated point's efficiency.
+pub(crate) fn pump_kw(unit: &FacilityLoop, flow_lpm: f64, header_kpa: f64) -> f64 {
+    let plate = &unit.nameplate;
+    let share = flow_lpm / rated_flow_lpm(unit);
+    let head_kpa = header_kpa + PIPE_SHARE * plate.pump_head_kpa * share * share;
+    plate.pump_kw * plate.pumps as f64 * share * (head_kpa / plate.pump_head_kpa).max(0.05)
+}
+
+/// Heat that a network takes from facility water, kW, its valve fully open. The network throttles its own flow so that its
+/// supply is as warm as the contract says; `demand` is the largest share of its rated flow that it takes at present.
+pub(crate) fn export_kw(plate: &ReuseNameplate, flow_lpm: f64, return_c: f64, network_c: f64, demand: f64) -> f64 {
+    let network = plate.network_flow_lpm * carries(Coolant::Water);
+    // The data sheet states no facility flow: taken as large as the network's.
+    let drive_k = plate.approach_k + plate.rated_kw / network;
+    let exchanger = Exchanger::rated(plate.rated_kw, network, network, drive_k, 1.0);
+    let hot_share = flow_lpm / plate.network_flow_lpm;
+    let heat = |share: f64| exchanger.heat_kw(hot_share, share, return_c - network_c);
+    let warm_enough = |share: f64| network_c + heat(share) / (network * share) >= plate.min_supply_c;
+    let (mut low, mut high) = (0.0, demand.clamp(0.0, 1.0));
+    if return_c <= network_c || high <= 0.0 {
+        return 0.0;
+    }
+    if !warm_enough(high) {
+        for _ in 0..8 {
+            let middle = 0.5 * (low + high);
+            if warm_enough(middle) {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        high = low;
+    }
+    if high <= 0.0 {
+        0.0
+    } else {
+        heat(high).min(plate.rated_kw)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::site::load_embedded;
+
+    #[test]
+    fn pumps_meet_their_nameplate() {
+        let site = load_embedded("demo").unwrap().unwrap();
+        let unit = &site.loops[0];
+        let header = 0.6 * unit.nameplate.pump_head_kpa;
+        assert!((pump_kw(unit, rated_flow_lpm(unit), header) - 2.0 * unit.nameplate.pump_kw).abs() < 1e-9);
+    }
+
+    #[test]
+    fn export_follows_the_contract() {
+        let site = load_embedded("demo").unwrap().unwrap();
+        let plate = &site.reuse[0].nameplate;
+        let export = |back: f64, demand: f64| export_kw(plate, 1200.0, back, 27.0, demand);
+        assert!(export(26.0, 1.0).abs() < 1e-9, "colder than the network");
+        assert!(export(29.5, 1.0).abs() < 1e-9, "never as warm as the contract says");
+        assert!(export(34.0, 1.0) > 100.0 && export(38.0, 1.0) > export(34.0, 1.0));
+        assert!(export(38.0, 0.1) < 60.0, "little demand");
+        assert!(export(60.0, 1.0) <= plate.rated_kw);
+    }
+}

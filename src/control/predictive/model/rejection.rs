@@ -1,0 +1,190 @@
+//! Towers and dry coolers: the fan power that brings water to a temperature, and the water that evaporates.
+
+use super::carries;
+use crate::site::{RejectionKind, RejectionNameplate};
+use thermo::{Coolant, moist_air};
+
+/// Electric power of a fan over relative speed: the cube law less drive losses.
+const FAN_EXPONENT: f64 = 2.7;
+/// Transfer of a tower over water and air flow (Braun: number of transfer units falls with the flow ratio to 0.6).
+const WATER_EXPONENT: f64 = 0.4;
+const AIR_EXPONENT: f64 = 0.6;
+/// Heat of evaporation near 30 degC, kWh/kg.
+const EVAPORATION_KWH_KG: f64 = 2430.0 / 3600.0;
+/// Share of the circulating water that drifts past modern eliminators (0.0005 to 0.002 %).
+const DRIFT_SHARE: f64 = 1e-5;
+/// Saturation efficiency of adiabatic pads (0.7 to 0.9).
+const PAD_EFFICIENCY: f64 = 0.8;
+
+/// What the air outside offers to heat rejection.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Outdoors {
+    pub dry_bulb_c: f64,
+    pub wet_bulb_c: f64,
+    pub pressure_pa: f64,
+}
+
+/// Water and heat through one unit.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Duty {
+    pub heat_kw: f64,
+    pub leaving_c: f64,
+    pub flow_lpm: f64,
+}
+
+impl Duty {
+    fn range_k(&self) -> f64 {
+        self.heat_kw / (self.flow_lpm * carries(Coolant::Water)).max(1e-6)
+    }
+}
+
+/// Fan speed at which a tower cell or dry cooler does its duty, before limits; infinite where none does. `capacity` is the
+/// learned capacity over the nameplate's.
+pub(crate) fn fan_speed(plate: &RejectionNameplate, capacity: f64, duty: Duty, outdoors: &Outdoors) -> f64 {
+    let rated_range_k = plate.rated_kw / (plate.flow_lpm * carries(Coolant::Water));
+    let range_k = duty.range_k();
+    let (drive, rated_drive) = match plate.kind {
+        RejectionKind::TowerCell => {
+            // Merkel: heat goes with the enthalpy difference between saturated air at the water's temperature and the
+            // ambient air, whose enthalpy is that of saturated air at the wet bulb.
+            let enthalpy = |c: f64| moist_air::clamped::saturated_enthalpy_kj_kg(c, outdoors.pressure_pa);
+            let rated_c = plate.design_ambient_c + plate.approach_k + 0.4 * rated_range_k;
+            (
+                enthalpy(duty.leaving_c + 0.4 * range_k) - enthalpy(outdoors.wet_bulb_c),
+                enthalpy(rated_c) - enthalpy(plate.design_ambient_c),
+            )
+        }
+        RejectionKind::DryCooler | RejectionKind::Chiller => {
+            let cooled_k = if plate.spray {
+                PAD_EFFICIENCY * (outdoors.dry_bulb_c - outdoors.wet_bulb_c)
+            } else {
+                0.0
+            };
+            let air_c = outdoors.dry_bulb_c - cooled_k;
+            (
+                duty.leaving_c + 0.5 * range_k - air_c,
+                plate.approach_k + 0.5 * rated_range_k,
+            )
+        }
+    };
+    if drive <= 0.0 || rated_drive <= 0.0 {
+        return f64::INFINITY;
+    }
+    let flow = (duty.flow_lpm / plate.flow_lpm).max(0.05);
+    let transfer = (duty.heat_kw / plate.rated_kw) * (rated_drive / drive) / capacity;
+    libm::pow(transfer / libm::pow(flow, WATER_EXPONENT), 1.0 / AIR_EXPONENT)
+}
+
+/// The change of capacity that explains a fan speed other than the one believed.
+pub(crate) fn capacity_of_speeds(believed: f64, seen: f64) -> f64 {
+    libm::pow(believed / seen, AIR_EXPONENT)
+}
+
+/// Fan power at a speed, kW.
+pub(crate) fn fan_kw(plate: &RejectionNameplate, speed: f64) -> f64 {
+    if speed >= plate.min_speed {
+        plate.power_kw * libm::pow(speed.min(1.0), FAN_EXPONENT)
+    } else {
+        // Below its slowest speed the fan runs part of the time.
+        plate.power_kw * libm::pow(plate.min_speed, FAN_EXPONENT) * speed / plate.min_speed.max(1e-6)
+    }
+}
+
+/// Make-up and blowdown of a unit per hour, L: evaporation is the latent share of the heat, which is that of the humidity
+/// difference in the enthalpy difference between the water's surface and the air.
+pub(crate) fn water_l_per_h(plate: &RejectionNameplate, duty: Duty, outdoors: &Outdoors) -> (f64, f64) {
+    if plate.kind != RejectionKind::TowerCell || duty.heat_kw <= 0.0 {
+        return (0.0, 0.0);
+    }
+    let surface_c = duty.leaving_c + 0.5 * duty.range_k();
+    let enthalpy = moist_air::clamped::saturated_enthalpy_kj_kg(surface_c, outdoors.pressure_pa)
+        - moist_air::clamped::saturated_enthalpy_kj_kg(outdoors.wet_bulb_c, outdoors.pressure_pa);
+    let wet = moist_air::clamped::humidity_ratio(outdoors.wet_bulb_c, 1.0, outdoors.pressure_pa);
+    // Along a line of constant wet bulb the humidity falls by the sensible heat over the heat of evaporation.
+    let air = wet - 1.006 * (outdoors.dry_bulb_c - outdoors.wet_bulb_c) / 2501.0;
+    let latent = (2501.0 * (moist_air::clamped::humidity_ratio(surface_c, 1.0, outdoors.pressure_pa) - air) / enthalpy)
+        .clamp(0.3, 1.2);
+    let evaporation = latent * duty.heat_kw / EVAPORATION_KWH_KG;
+    let blowdown = evaporation / (plate.cycles_of_concentration - 1.0).max(0.1);
+    (evaporation + blowdown + DRIFT_SHARE * 60.0 * duty.flow_lpm, blowdown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::site::load_embedded;
+
+    fn design(plate: &RejectionNameplate) -> (Duty, Outdoors) {
+        let duty = Duty {
+            heat_kw: plate.rated_kw,
+            leaving_c: plate.design_ambient_c + plate.approach_k,
+            flow_lpm: plate.flow_lpm,
+        };
+        let outdoors = Outdoors {
+            dry_bulb_c: 30.0,
+            wet_bulb_c: plate.design_ambient_c,
+            pressure_pa: 101_325.0,
+        };
+        (duty, outdoors)
+    }
+
+    #[test]
+    fn a_tower_cell_meets_its_nameplate() {
+        let site = load_embedded("demo").unwrap().unwrap();
+        let plate = &site.rejection[0].nameplate;
+        let (duty, outdoors) = design(plate);
+        assert!((fan_speed(plate, 1.0, duty, &outdoors) - 1.0).abs() < 1e-9);
+        assert!((fan_kw(plate, 1.0) - plate.power_kw).abs() < 1e-9);
+    }
+
+    #[test]
+    fn colder_water_more_heat_and_wetter_air_cost_more() {
+        let site = load_embedded("demo").unwrap().unwrap();
+        let plate = &site.rejection[0].nameplate;
+        let (duty, outdoors) = design(plate);
+        let easy = Duty {
+            heat_kw: 0.5 * duty.heat_kw,
+            ..duty
+        };
+        let power = |duty, outdoors: &Outdoors| fan_kw(plate, fan_speed(plate, 1.0, duty, outdoors));
+        assert!(
+            power(
+                Duty {
+                    leaving_c: easy.leaving_c - 1.0,
+                    ..easy
+                },
+                &outdoors
+            ) > power(easy, &outdoors)
+        );
+        assert!(
+            power(
+                Duty {
+                    heat_kw: 1.1 * easy.heat_kw,
+                    ..easy
+                },
+                &outdoors
+            ) > power(easy, &outdoors)
+        );
+        assert!(
+            power(
+                easy,
+                &Outdoors {
+                    wet_bulb_c: 23.0,
+                    ..outdoors
+                }
+            ) > power(easy, &outdoors)
+        );
+    }
+
+    /// One megawatt all latent evaporates 1.4815 m3/h; a tower at its design point is near nine tenths latent.
+    #[test]
+    fn water_is_near_the_rule_of_thumb() {
+        let site = load_embedded("demo").unwrap().unwrap();
+        let plate = &site.rejection[0].nameplate;
+        let (duty, outdoors) = design(plate);
+        let (makeup, blowdown) = water_l_per_h(plate, duty, &outdoors);
+        let evaporated_per_kw = (makeup - blowdown) / duty.heat_kw;
+        assert!((1.1..1.55).contains(&evaporated_per_kw), "{evaporated_per_kw}");
+        assert!((makeup / blowdown - plate.cycles_of_concentration).abs() < 0.01);
+    }
+}
