@@ -7,8 +7,6 @@ use crate::site::{AirUnit, Cdu, RackId};
 const VALVE_ASKS: (f64, f64) = (0.95, 0.85);
 /// Coolant above its setpoint that counts as one mark beyond, K.
 const TRACKING_K: f64 = 1.0;
-/// What one room counts against many CDUs: it has no neighbour to share its requests with.
-const ROOM_IMPORTANCE: f64 = 2.0;
 /// Room air is kept this far below its target, K.
 const ROOM_RESERVE_K: f64 = 1.0;
 
@@ -30,12 +28,11 @@ pub(super) fn of_rack(view: &View<'_>, id: RackId) -> f64 {
     let rack = &view.site.racks[id.0];
     let (limits, plate) = (&view.site.limits, &rack.nameplate);
     let by_margin = value(view, rack.points.chip_margin).map_or(3.0, |k| graded(limits.chip_margin_k.target - k, 2.0));
-    let by_return = value(view, rack.points.liquid_return_temperature)
-        .map_or(0.0, |c| graded(c - limits.rack_return_c.target, 2.0));
+    let by_return =
+        value(view, rack.points.liquid_return_temperature).map_or(0.0, |c| graded(c - limits.rack_return_c.target, 2.0));
     let heat_kw = view.heat.racks.get(id.0).map_or(0.0, |band| band.now_kw);
-    let short = value(view, rack.points.liquid_flow).map_or(0.0, |lpm| {
-        graded(plate.min_flow_lpm_per_kw * heat_kw - lpm, 0.05 * plate.flow_lpm)
-    });
+    let short = value(view, rack.points.liquid_flow)
+        .map_or(0.0, |lpm| graded(plate.min_flow_lpm_per_kw * heat_kw - lpm, 0.05 * plate.flow_lpm));
     by_margin.max(by_return).max(short)
 }
 
@@ -62,12 +59,11 @@ pub(super) fn valve_asks(view: &View<'_>, cdu: &Cdu, asked: bool) -> bool {
 /// What a room asks of its air unit: by its temperature. A silent room asks for what it can.
 pub(super) fn of_room(view: &View<'_>, unit: &AirUnit) -> f64 {
     let target_c = view.site.limits.room_c.target - ROOM_RESERVE_K;
-    ROOM_IMPORTANCE * value(view, unit.points.room_temperature).map_or(3.0, |c| graded(c - target_c, 1.0))
+    value(view, unit.points.room_temperature).map_or(3.0, |c| graded(c - target_c, 0.5))
 }
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::float_cmp, reason = "requests are whole numbers")]
     use super::graded;
 
     #[test]

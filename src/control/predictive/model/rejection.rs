@@ -55,16 +55,9 @@ pub(crate) fn fan_speed(plate: &RejectionNameplate, capacity: f64, duty: Duty, o
             )
         }
         RejectionKind::DryCooler | RejectionKind::Chiller => {
-            let cooled_k = if plate.spray {
-                PAD_EFFICIENCY * (outdoors.dry_bulb_c - outdoors.wet_bulb_c)
-            } else {
-                0.0
-            };
+            let cooled_k = if plate.spray { PAD_EFFICIENCY * (outdoors.dry_bulb_c - outdoors.wet_bulb_c) } else { 0.0 };
             let air_c = outdoors.dry_bulb_c - cooled_k;
-            (
-                duty.leaving_c + 0.5 * range_k - air_c,
-                plate.approach_k + 0.5 * rated_range_k,
-            )
+            (duty.leaving_c + 0.5 * range_k - air_c, plate.approach_k + 0.5 * rated_range_k)
         }
     };
     if drive <= 0.0 || rated_drive <= 0.0 {
@@ -96,14 +89,14 @@ pub(crate) fn water_l_per_h(plate: &RejectionNameplate, duty: Duty, outdoors: &O
     if plate.kind != RejectionKind::TowerCell || duty.heat_kw <= 0.0 {
         return (0.0, 0.0);
     }
+    use moist_air::clamped::{humidity_ratio, saturated_enthalpy_kj_kg};
     let surface_c = duty.leaving_c + 0.5 * duty.range_k();
-    let enthalpy = moist_air::clamped::saturated_enthalpy_kj_kg(surface_c, outdoors.pressure_pa)
-        - moist_air::clamped::saturated_enthalpy_kj_kg(outdoors.wet_bulb_c, outdoors.pressure_pa);
-    let wet = moist_air::clamped::humidity_ratio(outdoors.wet_bulb_c, 1.0, outdoors.pressure_pa);
+    let enthalpy = saturated_enthalpy_kj_kg(surface_c, outdoors.pressure_pa)
+        - saturated_enthalpy_kj_kg(outdoors.wet_bulb_c, outdoors.pressure_pa);
+    let wet = humidity_ratio(outdoors.wet_bulb_c, 1.0, outdoors.pressure_pa);
     // Along a line of constant wet bulb the humidity falls by the sensible heat over the heat of evaporation.
     let air = wet - 1.006 * (outdoors.dry_bulb_c - outdoors.wet_bulb_c) / 2501.0;
-    let latent = (2501.0 * (moist_air::clamped::humidity_ratio(surface_c, 1.0, outdoors.pressure_pa) - air) / enthalpy)
-        .clamp(0.3, 1.2);
+    let latent = (2501.0 * (humidity_ratio(surface_c, 1.0, outdoors.pressure_pa) - air) / enthalpy).clamp(0.3, 1.2);
     let evaporation = latent * duty.heat_kw / EVAPORATION_KWH_KG;
     let blowdown = evaporation / (plate.cycles_of_concentration - 1.0).max(0.1);
     (evaporation + blowdown + DRIFT_SHARE * 60.0 * duty.flow_lpm, blowdown)
@@ -142,38 +135,11 @@ mod tests {
         let site = load_embedded("demo").unwrap().unwrap();
         let plate = &site.rejection[0].nameplate;
         let (duty, outdoors) = design(plate);
-        let easy = Duty {
-            heat_kw: 0.5 * duty.heat_kw,
-            ..duty
-        };
+        let easy = Duty { heat_kw: 0.5 * duty.heat_kw, ..duty };
         let power = |duty, outdoors: &Outdoors| fan_kw(plate, fan_speed(plate, 1.0, duty, outdoors));
-        assert!(
-            power(
-                Duty {
-                    leaving_c: easy.leaving_c - 1.0,
-                    ..easy
-                },
-                &outdoors
-            ) > power(easy, &outdoors)
-        );
-        assert!(
-            power(
-                Duty {
-                    heat_kw: 1.1 * easy.heat_kw,
-                    ..easy
-                },
-                &outdoors
-            ) > power(easy, &outdoors)
-        );
-        assert!(
-            power(
-                easy,
-                &Outdoors {
-                    wet_bulb_c: 23.0,
-                    ..outdoors
-                }
-            ) > power(easy, &outdoors)
-        );
+        assert!(power(Duty { leaving_c: easy.leaving_c - 1.0, ..easy }, &outdoors) > power(easy, &outdoors));
+        assert!(power(Duty { heat_kw: 1.1 * easy.heat_kw, ..easy }, &outdoors) > power(easy, &outdoors));
+        assert!(power(easy, &Outdoors { wet_bulb_c: 23.0, ..outdoors }) > power(easy, &outdoors));
     }
 
     /// One megawatt all latent evaporates 1.4815 m3/h; a tower at its design point is near nine tenths latent.
