@@ -130,10 +130,7 @@ mod tests {
             );
         }
         assert!(trim_respond(0.01, 0.0, &settings()).abs() < 1e-12, "held at 0");
-        assert!(
-            (trim_respond(0.99, 9.0, &settings()) - 1.0).abs() < 1e-12,
-            "held at 1"
-        );
+        assert!((trim_respond(0.99, 9.0, &settings()) - 1.0).abs() < 1e-12, "held at 1");
     }
 
     #[test]

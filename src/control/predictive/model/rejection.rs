@@ -55,9 +55,16 @@ pub(crate) fn fan_speed(plate: &RejectionNameplate, capacity: f64, duty: Duty, o
             )
         }
         RejectionKind::DryCooler | RejectionKind::Chiller => {
-            let cooled_k = if plate.spray { PAD_EFFICIENCY * (outdoors.dry_bulb_c - outdoors.wet_bulb_c) } else { 0.0 };
+            let cooled_k = if plate.spray {
+                PAD_EFFICIENCY * (outdoors.dry_bulb_c - outdoors.wet_bulb_c)
+            } else {
+                0.0
+            };
             let air_c = outdoors.dry_bulb_c - cooled_k;
-            (duty.leaving_c + 0.5 * range_k - air_c, plate.approach_k + 0.5 * rated_range_k)
+            (
+                duty.leaving_c + 0.5 * range_k - air_c,
+                plate.approach_k + 0.5 * rated_range_k,
+            )
         }
     };
     if drive <= 0.0 || rated_drive <= 0.0 {
@@ -135,11 +142,38 @@ mod tests {
         let site = load_embedded("demo").unwrap().unwrap();
         let plate = &site.rejection[0].nameplate;
         let (duty, outdoors) = design(plate);
-        let easy = Duty { heat_kw: 0.5 * duty.heat_kw, ..duty };
+        let easy = Duty {
+            heat_kw: 0.5 * duty.heat_kw,
+            ..duty
+        };
         let power = |duty, outdoors: &Outdoors| fan_kw(plate, fan_speed(plate, 1.0, duty, outdoors));
-        assert!(power(Duty { leaving_c: easy.leaving_c - 1.0, ..easy }, &outdoors) > power(easy, &outdoors));
-        assert!(power(Duty { heat_kw: 1.1 * easy.heat_kw, ..easy }, &outdoors) > power(easy, &outdoors));
-        assert!(power(easy, &Outdoors { wet_bulb_c: 23.0, ..outdoors }) > power(easy, &outdoors));
+        assert!(
+            power(
+                Duty {
+                    leaving_c: easy.leaving_c - 1.0,
+                    ..easy
+                },
+                &outdoors
+            ) > power(easy, &outdoors)
+        );
+        assert!(
+            power(
+                Duty {
+                    heat_kw: 1.1 * easy.heat_kw,
+                    ..easy
+                },
+                &outdoors
+            ) > power(easy, &outdoors)
+        );
+        assert!(
+            power(
+                easy,
+                &Outdoors {
+                    wet_bulb_c: 23.0,
+                    ..outdoors
+                }
+            ) > power(easy, &outdoors)
+        );
     }
 
     /// One megawatt all latent evaporates 1.4815 m3/h; a tower at its design point is near nine tenths latent.
