@@ -39,9 +39,9 @@ pub(crate) fn export_kw(plate: &ReuseNameplate, flow_lpm: f64, return_c: f64, ne
         for _ in 0..8 {
             let middle = 0.5 * (low + high);
             if warm_enough(middle) {
-                low = middle
+                low = middle;
             } else {
-                high = middle
+                high = middle;
             }
         }
         high = low;
