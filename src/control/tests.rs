@@ -16,10 +16,10 @@ fn demo() -> &'static Site {
 
 /// A hall in a steady state that can be changed reading by reading.
 #[derive(Debug, Clone)]
-struct Hall {
-    site: &'static Site,
-    snapshot: Snapshot,
-    heat: HeatForecast,
+pub(super) struct Hall {
+    pub(super) site: &'static Site,
+    pub(super) snapshot: Snapshot,
+    pub(super) heat: HeatForecast,
     state: State,
 }
 
@@ -142,7 +142,7 @@ fn ids<'a>(site: &'a Site, suffix: &'a str) -> impl Iterator<Item = usize> + 'a 
         .map(|(id, _)| id)
 }
 
-fn now(second: u64) -> Now {
+pub(super) fn now(second: u64) -> Now {
     Now {
         mono_ms: 1000 * second,
         wall_ms: 1_750_000_000_000 + 1000 * i64::try_from(second).unwrap(),
@@ -150,7 +150,7 @@ fn now(second: u64) -> Now {
     }
 }
 
-fn setpoint(site: &Site, plan: &Plan, tag: &str) -> f64 {
+pub(super) fn setpoint(site: &Site, plan: &Plan, tag: &str) -> f64 {
     let point = site.point(tag).unwrap();
     plan.setpoints
         .iter()
@@ -348,7 +348,7 @@ fn the_reasons_name_what_binds_and_what_it_costs() {
 }
 
 /// A state as odd as a plant may show.
-fn any_hall() -> impl proptest::strategy::Strategy<Value = Hall> {
+pub(super) fn any_hall() -> impl proptest::strategy::Strategy<Value = Hall> {
     let readings = (
         15.0..45.0f64,
         0.0..40.0f64,

@@ -41,7 +41,7 @@ pub(super) struct Learned {
     pub demand: Vec<f64>,
     /// Each rack's power in the last cycle, kW.
     last_kw: Vec<f64>,
-    seen_mono_ms: Option<u64>,
+    updated_mono_ms: Option<u64>,
 }
 
 impl Learned {
@@ -49,8 +49,10 @@ impl Learned {
     pub(super) fn update(&mut self, view: &View<'_>, outdoors: &Outdoors) {
         let site = view.site;
         self.fit(site);
-        let elapsed_s = self.seen_mono_ms.map_or(0.0, |at| view.now.seconds_since(at).min(60.0));
-        self.seen_mono_ms = Some(view.now.mono_ms);
+        let elapsed_s = self
+            .updated_mono_ms
+            .map_or(0.0, |at| view.now.seconds_since(at).min(60.0));
+        self.updated_mono_ms = Some(view.now.mono_ms);
         let share = elapsed_s * SHARE_PER_S;
         for (cdu, ratios) in site.cdus.iter().zip(&mut self.cdus) {
             learn_cdu(view, cdu, ratios, share);

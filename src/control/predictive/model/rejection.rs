@@ -2,7 +2,8 @@
 
 use super::carries;
 use crate::site::{RejectionKind, RejectionNameplate};
-use thermo::{Coolant, moist_air};
+use thermo::Coolant;
+use thermo::moist_air::clamped::{humidity_ratio, saturated_enthalpy_kj_kg};
 
 /// Electric power of a fan over relative speed: the cube law less drive losses.
 const FAN_EXPONENT: f64 = 2.7;
@@ -47,7 +48,7 @@ pub(crate) fn fan_speed(plate: &RejectionNameplate, capacity: f64, duty: Duty, o
         RejectionKind::TowerCell => {
             // Merkel: heat goes with the enthalpy difference between saturated air at the water's temperature and the
             // ambient air, whose enthalpy is that of saturated air at the wet bulb.
-            let enthalpy = |c: f64| moist_air::clamped::saturated_enthalpy_kj_kg(c, outdoors.pressure_pa);
+            let enthalpy = |c: f64| saturated_enthalpy_kj_kg(c, outdoors.pressure_pa);
             let rated_c = plate.design_ambient_c + plate.approach_k + 0.4 * rated_range_k;
             (
                 enthalpy(duty.leaving_c + 0.4 * range_k) - enthalpy(outdoors.wet_bulb_c),
@@ -97,13 +98,12 @@ pub(crate) fn water_l_per_h(plate: &RejectionNameplate, duty: Duty, outdoors: &O
         return (0.0, 0.0);
     }
     let surface_c = duty.leaving_c + 0.5 * duty.range_k();
-    let enthalpy = moist_air::clamped::saturated_enthalpy_kj_kg(surface_c, outdoors.pressure_pa)
-        - moist_air::clamped::saturated_enthalpy_kj_kg(outdoors.wet_bulb_c, outdoors.pressure_pa);
-    let wet = moist_air::clamped::humidity_ratio(outdoors.wet_bulb_c, 1.0, outdoors.pressure_pa);
+    let enthalpy = saturated_enthalpy_kj_kg(surface_c, outdoors.pressure_pa)
+        - saturated_enthalpy_kj_kg(outdoors.wet_bulb_c, outdoors.pressure_pa);
+    let wet = humidity_ratio(outdoors.wet_bulb_c, 1.0, outdoors.pressure_pa);
     // Along a line of constant wet bulb the humidity falls by the sensible heat over the heat of evaporation.
     let air = wet - 1.006 * (outdoors.dry_bulb_c - outdoors.wet_bulb_c) / 2501.0;
-    let latent = (2501.0 * (moist_air::clamped::humidity_ratio(surface_c, 1.0, outdoors.pressure_pa) - air) / enthalpy)
-        .clamp(0.3, 1.2);
+    let latent = (2501.0 * (humidity_ratio(surface_c, 1.0, outdoors.pressure_pa) - air) / enthalpy).clamp(0.3, 1.2);
     let evaporation = latent * duty.heat_kw / EVAPORATION_KWH_KG;
     let blowdown = evaporation / (plate.cycles_of_concentration - 1.0).max(0.1);
     (evaporation + blowdown + DRIFT_SHARE * 60.0 * duty.flow_lpm, blowdown)
