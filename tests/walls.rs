@@ -187,16 +187,14 @@ fn every_file_is_part_of_the_crate() {
         let dir = path.parent().unwrap();
         let beside = dir.with_extension("rs");
         let parents = [dir.join("mod.rs"), dir.join("lib.rs"), beside];
+        let declares = |text: String| {
+            text.lines()
+                .any(|line| line.trim_end().ends_with(&format!("mod {stem};")))
+        };
         let named = parents
             .iter()
             .filter_map(|parent| fs::read_to_string(parent).ok())
-            .any(|text| {
-                text.lines().any(|line| {
-                    line.trim()
-                        .trim_start_matches("pub ")
-                        .starts_with(&format!("mod {stem};"))
-                })
-            });
+            .any(declares);
         if !named {
             orphans.push(format!("{}: no parent declares `mod {stem};`", path.display()));
         }
