@@ -155,11 +155,7 @@ impl MeterBook {
 
 #[cfg(test)]
 mod tests {
-    #![expect(
-        clippy::float_cmp,
-        clippy::unnecessary_wraps,
-        reason = "counts are whole numbers, and a rate is optional"
-    )]
+    #![expect(clippy::unnecessary_wraps, reason = "a rate is optional")]
 
     use super::*;
     use proptest::prelude::*;

@@ -151,7 +151,7 @@ fn a_counter_rolls_over_in_the_middle_of_a_day() {
     desk.set("meter_makeup.volume", span - 500.0);
     desk.cycle();
     desk.run(HOUR_S, |desk, part| {
-        desk.set("meter_makeup.volume", (span - 500.0 + 1200.0 * part) % span)
+        desk.set("meter_makeup.volume", (span - 500.0 + 1200.0 * part) % span);
     });
     close_to(desk.account.total.makeup_l, 1200.0);
 }

@@ -1,5 +1,7 @@
 //! The floor under supply temperatures: checklist item 14.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use super::bench::{Bench, SUPPLY};
 use isotherm::safety::Level;
 use thermo::moist_air::dew_point;

@@ -17,6 +17,8 @@ const _: () = assert!(
     crate::snapshot::HORIZONS_S[COST_HORIZON] == WATER_LEAD_S,
     "both are a quarter of an hour"
 );
+/// How far the coolant itself may warm after a sudden start until the CDU's valve has followed, K.
+const SUPPLY_STEP_K: f64 = 6.0;
 /// Least distance of coolant supply and facility supply, K: less is no exchanger's approach.
 const LEAST_APPROACH_K: f64 = 0.8;
 
@@ -63,7 +65,11 @@ impl<'a> Ladder<'a> {
         let model = CduModel::new(unit, learned.cdus[cdu]);
         let bound = bounds(site, unit.points.secondary_supply_temperature_setpoint)?;
         let pressure = bounds(site, unit.points.secondary_differential_pressure_setpoint)?;
-        let warmest = bound.max.min(site.limits.secondary_supply_c.target - COOLANT_RESERVE_K);
+        let supply = &site.limits.secondary_supply_c;
+        let warmest = bound
+            .max
+            .min(supply.target - COOLANT_RESERVE_K)
+            .min(supply.critical - SUPPLY_STEP_K);
         let coldest = bound.min.max(coldest_coolant_c(view)).min(warmest);
         let need = CduNeed::new(view, learned, cdu);
         let (least, most) = (model.flow_share(pressure.min), model.flow_share(pressure.max));

@@ -64,13 +64,18 @@ impl Strategy for Predictive {
             return Err("The forecast is not of this site".to_owned());
         }
         let outdoors = outdoors(view).ok_or("The outdoor air is not known")?;
-        let silent = site.loops.iter().find(|unit| value(view, unit.points.supply_temperature).is_none());
+        let silent = site
+            .loops
+            .iter()
+            .find(|unit| value(view, unit.points.supply_temperature).is_none());
         if let Some(unit) = silent {
             return Err(format!("The supply temperature of {} is not known", unit.name));
         }
         self.learned.update(view, &outdoors);
         let due = self.chosen.len() != site.loops.len()
-            || self.chosen_mono_ms.is_none_or(|at| view.now.seconds_since(at) >= CHOICE_S);
+            || self
+                .chosen_mono_ms
+                .is_none_or(|at| view.now.seconds_since(at) >= CHOICE_S);
         if due {
             self.choose(view, outdoors)?;
         }

@@ -21,13 +21,15 @@ use serde::{Deserialize, Serialize};
 
 /// Ripple of a device's own temperature loop, kept clear of the limit, K.
 const RIPPLE_K: f64 = 1.0;
-/// Kept clear of the critical chip margin and coolant return after a sudden start, for the coolant's own rise and for chips
-/// above their nameplate, K.
-const START_RESERVE_K: f64 = 4.0;
+/// Kept clear of the critical chip margin and coolant return after a sudden start: the coolant itself warms by about 5 K until
+/// the CDU's valve has followed, and racks draw more than their rating at times, K.
+const START_RESERVE_K: f64 = 7.0;
 /// Chip-to-inlet resistance falls with flow to this power (0.3 to 0.5 for cold plates); the cautious end.
 const CHIP_EXPONENT: f64 = 0.5;
 /// Facility return above the network's return from which heat export is worth its valve, K.
 const EXPORT_K: f64 = 2.0;
+/// What one room counts against the CDUs of its loop: it has no neighbour to share its requests with.
+const ROOM_IMPORTANCE: f64 = 3.0;
 /// Where every reset starts in a plant that nobody has controlled before (Guideline 36's SP0).
 const START: f64 = 0.5;
 
@@ -111,9 +113,10 @@ impl TrimRespond {
             }
             // A room asks the loop once its coil is open: from half of its own reset on.
             let rooms = unit.air_units.iter().filter(|air| self.air_units[air.0].value >= 0.5);
-            temperature += rooms
-                .map(|air| requests::of_room(view, &site.air_units[air.0]))
-                .sum::<f64>();
+            temperature += ROOM_IMPORTANCE
+                * rooms
+                    .map(|air| requests::of_room(view, &site.air_units[air.0]))
+                    .sum::<f64>();
             stepped |= self.pressures[id].step(settings, pressure, view.now);
             stepped |= self.temperatures[id].step(settings, temperature, view.now);
             if pressure.max(temperature) > ignored {

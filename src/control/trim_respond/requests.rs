@@ -7,8 +7,6 @@ use crate::site::{AirUnit, Cdu, RackId};
 const VALVE_ASKS: (f64, f64) = (0.95, 0.85);
 /// Coolant above its setpoint that counts as one mark beyond, K.
 const TRACKING_K: f64 = 1.0;
-/// What one room counts against many CDUs: it has no neighbour to share its requests with.
-const ROOM_IMPORTANCE: f64 = 2.0;
 /// Room air is kept this far below its target, K.
 const ROOM_RESERVE_K: f64 = 1.0;
 
@@ -62,7 +60,7 @@ pub(super) fn valve_asks(view: &View<'_>, cdu: &Cdu, asked: bool) -> bool {
 /// What a room asks of its air unit: by its temperature. A silent room asks for what it can.
 pub(super) fn of_room(view: &View<'_>, unit: &AirUnit) -> f64 {
     let target_c = view.site.limits.room_c.target - ROOM_RESERVE_K;
-    ROOM_IMPORTANCE * value(view, unit.points.room_temperature).map_or(3.0, |c| graded(c - target_c, 1.0))
+    value(view, unit.points.room_temperature).map_or(3.0, |c| graded(c - target_c, 0.5))
 }
 
 #[cfg(test)]

@@ -60,12 +60,27 @@ impl Exchanger {
         if heat_kw <= 0.0 {
             return Some(0.0);
         }
-        // Regula falsi with the Illinois rule: heat rises with flow and flattens, so plain secants would creep.
-        let (mut low, mut high) = (0.0, MOST_FLOW);
-        let (mut f_low, mut f_high) = (-heat_kw, beyond(MOST_FLOW));
-        if f_high < 0.0 {
+        // Even a perfect exchanger needs the flow that carries the heat over the whole difference; most need less than
+        // twice of it.
+        let (mut low, mut high) = (heat_kw / (self.cold * drive_k.max(1e-6)), MOST_FLOW);
+        if low >= high {
             return None;
         }
+        let (mut f_low, mut f_high) = (beyond(low), 0.0);
+        let near = 2.0 * low;
+        if near < high {
+            match beyond(near) {
+                f if f < 0.0 => (low, f_low) = (near, f),
+                f => (high, f_high) = (near, f),
+            }
+        }
+        if high >= MOST_FLOW {
+            f_high = beyond(MOST_FLOW);
+            if f_high < 0.0 {
+                return None;
+            }
+        }
+        // Regula falsi with the Illinois rule: heat rises with flow and flattens, so plain secants would creep.
         for _ in 0..SEARCH_STEPS {
             let middle = (low * f_high - high * f_low) / (f_high - f_low);
             let f = beyond(middle);
@@ -76,7 +91,7 @@ impl Exchanger {
                 (high, f_high) = (middle, f);
                 f_low *= 0.5;
             }
-            if high - low < 2e-3 || f.abs() < 2e-3 * heat_kw {
+            if f.abs() < 2e-3 * heat_kw {
                 return Some(middle);
             }
         }
