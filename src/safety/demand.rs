@@ -66,6 +66,8 @@ pub(super) fn gather(site: &Site, facts: &Facts) -> Vec<Demand> {
             id(cdu.points.secondary_supply_temperature_setpoint),
             &|demand, write| {
                 demand.serve(write, *duty);
+                // A setpoint beyond the target would ask for what the limit forbids.
+                demand.add(write, site.limits.secondary_supply_c.target);
                 demand.floor = floor_c;
             },
         );

@@ -46,6 +46,15 @@ fn more_cooling_goes_fast_and_less_goes_slowly() {
 }
 
 #[test]
+fn no_supply_setpoint_lies_beyond_its_target() {
+    Bench::steady()
+        .plan(SUPPLY, 42.0)
+        .run(3600.0)
+        .expect_level(Level::Normal)
+        .expect(SUPPLY, 40.0);
+}
+
+#[test]
 fn critical_is_most_cooling_at_once_and_lasts_until_the_target() {
     Bench::steady()
         .set("cdu1.secondary_supply_temperature", 41.0)
