@@ -6,6 +6,7 @@ use thermo::moist_air::dew_point;
 use thermo::{Celsius, Fraction};
 
 /// What the floor should be, by the exact dew point and the demo's margin.
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
 fn floor(room_c: f64, humidity: f64) -> f64 {
     dew_point(Celsius::new(room_c).unwrap(), Fraction::new(humidity).unwrap())
         .unwrap()
