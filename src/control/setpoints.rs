@@ -13,7 +13,8 @@ pub(super) struct Setpoints<'a> {
 impl<'a> Setpoints<'a> {
     /// Every writable point but the heartbeats at its release value.
     pub(super) fn new(site: &'a Site) -> Self {
-        let release = |spec: &crate::site::PointSpec| Some(spec.write.filter(|_| spec.quantity != "heartbeat")?.release);
+        let release =
+            |spec: &crate::site::PointSpec| Some(spec.write.filter(|_| spec.quantity != "heartbeat")?.release);
         Self {
             site,
             values: site.points.iter().map(release).collect(),
@@ -26,7 +27,11 @@ impl<'a> Setpoints<'a> {
         let write = self.site.points.get(id.0).and_then(|spec| spec.write);
         if let (Some(write), Some(Some(slot))) = (write, self.values.get_mut(id.0)) {
             // A value that is not a number would have the whole plan rejected: the plant as found is better.
-            *slot = if value.is_finite() { value.clamp(write.min, write.max) } else { write.release };
+            *slot = if value.is_finite() {
+                value.clamp(write.min, write.max)
+            } else {
+                write.release
+            };
         }
     }
 

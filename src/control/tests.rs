@@ -16,10 +16,10 @@ fn demo() -> &'static Site {
 
 /// A hall in a steady state that can be changed reading by reading.
 #[derive(Debug, Clone)]
-struct Hall {
-    site: &'static Site,
-    snapshot: Snapshot,
-    heat: HeatForecast,
+pub(super) struct Hall {
+    pub(super) site: &'static Site,
+    pub(super) snapshot: Snapshot,
+    pub(super) heat: HeatForecast,
     state: State,
 }
 
@@ -114,12 +114,22 @@ impl Hall {
     }
 
     fn plan(&mut self, strategy: StrategyKind, second: u64) -> Plan {
-        plan(self.site, strategy, &self.snapshot, &self.heat, &mut self.state, now(second))
+        plan(
+            self.site,
+            strategy,
+            &self.snapshot,
+            &self.heat,
+            &mut self.state,
+            now(second),
+        )
     }
 
     /// The plan after `minutes` of the same readings.
     fn settle(&mut self, strategy: StrategyKind, minutes: u64) -> Plan {
-        (0..minutes).map(|minute| self.plan(strategy, 60 * minute)).last().unwrap()
+        (0..minutes)
+            .map(|minute| self.plan(strategy, 60 * minute))
+            .last()
+            .unwrap()
     }
 }
 
@@ -132,7 +142,7 @@ fn ids<'a>(site: &'a Site, suffix: &'a str) -> impl Iterator<Item = usize> + 'a 
         .map(|(id, _)| id)
 }
 
-fn now(second: u64) -> Now {
+pub(super) fn now(second: u64) -> Now {
     Now {
         mono_ms: 1000 * second,
         wall_ms: 1_750_000_000_000 + 1000 * i64::try_from(second).unwrap(),
@@ -140,9 +150,13 @@ fn now(second: u64) -> Now {
     }
 }
 
-fn setpoint(site: &Site, plan: &Plan, tag: &str) -> f64 {
+pub(super) fn setpoint(site: &Site, plan: &Plan, tag: &str) -> f64 {
     let point = site.point(tag).unwrap();
-    plan.setpoints.iter().find(|setpoint| setpoint.point == point).unwrap().value
+    plan.setpoints
+        .iter()
+        .find(|setpoint| setpoint.point == point)
+        .unwrap()
+        .value
 }
 
 /// A value for every writable point but the heartbeats, once, within bounds.
@@ -189,7 +203,10 @@ fn trim_and_respond_trims_a_cool_hall_to_its_floor() {
     assert!((setpoint(hall.site, &plan, "air1.fan_speed_setpoint") - 0.3).abs() < 1e-9);
     let coolant = setpoint(hall.site, &plan, "cdu1.secondary_supply_temperature_setpoint");
     let water = setpoint(hall.site, &plan, "tower1.supply_temperature_setpoint");
-    assert!(coolant < hall.site.limits.secondary_supply_c.target && water <= coolant - 4.0 + 1e-9, "{coolant} {water}");
+    assert!(
+        coolant < hall.site.limits.secondary_supply_c.target && water <= coolant - 4.0 + 1e-9,
+        "{coolant} {water}"
+    );
 }
 
 #[test]
@@ -205,7 +222,10 @@ fn trim_and_respond_raises_pressure_before_it_lowers_temperature() {
         let next = hall.plan(StrategyKind::TrimRespond, 36_000 + 60 * minute);
         assert!(pressure(&next) >= pressure(&last) && coolant(&next) <= coolant(&last));
         if coolant(&next) < coolant(&before) - 1e-9 {
-            assert!((pressure(&next) - 220.0).abs() < 1e-9, "temperature falls only at full pressure");
+            assert!(
+                (pressure(&next) - 220.0).abs() < 1e-9,
+                "temperature falls only at full pressure"
+            );
         }
         last = next;
     }
@@ -233,7 +253,11 @@ fn predictive_falls_back_with_the_reason_and_returns() {
     let plan = hall.plan(StrategyKind::Predictive, 5);
     assert_eq!(plan.status, PlanStatus::FellBack);
     assert_eq!(plan.strategy, StrategyKind::TrimRespond);
-    assert!(plan.report.sentence.contains("outdoor air is not known"), "{}", plan.report.sentence);
+    assert!(
+        plan.report.sentence.contains("outdoor air is not known"),
+        "{}",
+        plan.report.sentence
+    );
     assert_complete(hall.site, &plan);
     hall.snapshot = good.snapshot;
     assert_eq!(hall.plan(StrategyKind::Predictive, 10).status, PlanStatus::Complete);
@@ -251,10 +275,22 @@ fn predictive_raises_pressure_in_the_cycle_that_sees_a_start_coming() {
     // Before the next choice of the whole point is due.
     let after = hall.plan(StrategyKind::Predictive, 125);
     let pressure = |plan: &Plan, cdu: u32| {
-        setpoint(demo(), plan, &format!("cdu{cdu}.secondary_differential_pressure_setpoint"))
+        setpoint(
+            demo(),
+            plan,
+            &format!("cdu{cdu}.secondary_differential_pressure_setpoint"),
+        )
     };
-    assert!(pressure(&after, 1) > 1.5 * pressure(&before, 1), "{} {}", pressure(&before, 1), pressure(&after, 1));
-    assert!((pressure(&after, 2) - pressure(&before, 2)).abs() < 1e-9, "only where heat is coming");
+    assert!(
+        pressure(&after, 1) > 1.5 * pressure(&before, 1),
+        "{} {}",
+        pressure(&before, 1),
+        pressure(&after, 1)
+    );
+    assert!(
+        (pressure(&after, 2) - pressure(&before, 2)).abs() < 1e-9,
+        "only where heat is coming"
+    );
 }
 
 #[test]
@@ -271,7 +307,11 @@ fn a_lost_queue_never_means_less_flow() {
 #[test]
 fn heat_rejection_units_are_not_switched_within_ten_minutes() {
     let mut hall = Hall::new(0.3);
-    let running = |plan: &Plan| (1..=3).filter(|cell| setpoint(demo(), plan, &format!("tower{cell}.enable")) > 0.5).count();
+    let running = |plan: &Plan| {
+        (1..=3)
+            .filter(|cell| setpoint(demo(), plan, &format!("tower{cell}.enable")) > 0.5)
+            .count()
+    };
     let mut last: Option<(u64, usize)> = None;
     for minute in 0..120 {
         hall.set("weather.dry_bulb", if minute % 2 == 0 { 5.0 } else { 24.0 });
@@ -295,13 +335,29 @@ fn the_reasons_name_what_binds_and_what_it_costs() {
     assert!(report.sentence.starts_with("loop1: water"), "{}", report.sentence);
     assert!(report.sentence.contains("no queue"), "{}", report.sentence);
     assert_eq!(report.cost_per_h.len(), 6);
-    assert!(report.binding.iter().any(|why| why.starts_with("cdu1: ")), "{:?}", report.binding);
-    assert!(report.cooling_kw.is_some_and(|kw| kw > 1.0 && kw < 100.0), "{:?}", report.cooling_kw);
+    assert!(
+        report.binding.iter().any(|why| why.starts_with("cdu1: ")),
+        "{:?}",
+        report.binding
+    );
+    assert!(
+        report.cooling_kw.is_some_and(|kw| kw > 1.0 && kw < 100.0),
+        "{:?}",
+        report.cooling_kw
+    );
 }
 
 /// A state as odd as a plant may show.
-fn any_hall() -> impl proptest::strategy::Strategy<Value = Hall> {
-    let readings = (15.0..45.0f64, 0.0..40.0f64, 16.0..34.0f64, 0.1..0.95f64, -15.0..40.0f64, 0.05..1.0f64, 5.0..35.0f64);
+pub(super) fn any_hall() -> impl proptest::strategy::Strategy<Value = Hall> {
+    let readings = (
+        15.0..45.0f64,
+        0.0..40.0f64,
+        16.0..34.0f64,
+        0.1..0.95f64,
+        -15.0..40.0f64,
+        0.05..1.0f64,
+        5.0..35.0f64,
+    );
     (0.0..1.1f64, readings, any::<[u8; 3]>()).prop_map(|(load, readings, oddity)| {
         let (coolant, margin, room, humidity, dry_bulb, outdoor, water) = readings;
         let mut hall = Hall::new(load);
@@ -315,7 +371,14 @@ fn any_hall() -> impl proptest::strategy::Strategy<Value = Hall> {
         hall.heat.source = [HeatSource::Queue, HeatSource::RackPower, HeatSource::Feedback][usize::from(oddity[0] % 3)];
         for lost in oddity {
             // Any one reading in 40 cases of 256 each.
-            let names = ["secondary_flow", "liquid_flow", "primary_flow", "fan_speed", "room_temperature", "loop1.flow"];
+            let names = [
+                "secondary_flow",
+                "liquid_flow",
+                "primary_flow",
+                "fan_speed",
+                "room_temperature",
+                "loop1.flow",
+            ];
             if let Some(name) = names.get(usize::from(lost / 7)) {
                 hall.lose(name);
             }

@@ -1,6 +1,6 @@
 //! What a facility-water loop costs at a water temperature, with everything else chosen for it.
 
-use super::ladder::{CduPoint, COST_HORIZON, Ladder};
+use super::ladder::{COST_HORIZON, CduPoint, Ladder};
 use super::learn::{Learned, air_heat_kw};
 use super::model::air::{AirModel, AirPoint};
 use super::model::rejection::{Duty, Outdoors, fan_kw, fan_speed, water_l_per_h};
@@ -97,15 +97,21 @@ impl<'a> Trial<'a> {
         let unit = &site.loops[id];
         let unknown = |what: &str| format!("{} {what}", unit.name);
         let units: Vec<_> = unit.rejection.iter().map(|id| &site.rejection[id.0]).collect();
-        let Some(first) = units.first() else { return Err(unknown("has no heat rejection")) };
+        let Some(first) = units.first() else {
+            return Err(unknown("has no heat rejection"));
+        };
         let plate = &first.nameplate;
         let known = plate.kind != RejectionKind::Chiller;
         if !known || units.iter().any(|unit| unit.nameplate.kind != plate.kind) {
-            return Err(unknown("has heat rejection other than tower cells alone or dry coolers alone"));
+            return Err(unknown(
+                "has heat rejection other than tower cells alone or dry coolers alone",
+            ));
         }
         let write = bounds(site, first.points.supply_temperature_setpoint);
         let header = bounds(site, unit.points.differential_pressure_setpoint);
-        let (Some(write), Some(header)) = (write, header) else { return Err(unknown("has no setpoints to choose")) };
+        let (Some(write), Some(header)) = (write, header) else {
+            return Err(unknown("has no setpoints to choose"));
+        };
         let ladders: Option<Vec<_>> = unit.cdus.iter().map(|cdu| Ladder::new(view, learned, cdu.0)).collect();
         let hour = view.now.local_hour();
         let carbon = site.prices.carbon_g_per_kwh_at(hour) / 1000.0 * site.prices.carbon_per_kg;
@@ -138,23 +144,51 @@ impl<'a> Trial<'a> {
     }
 
     /// The loop at a water temperature. `hints` are the CDUs' rungs of the last candidate.
-    pub(super) fn at(&self, water_c: f64, litre_kw: f64, units: RangeInclusive<usize>, hints: &mut [usize]) -> OperatingPoint {
-        let cdus = self.ladders.iter().zip(hints).map(|(ladder, hint)| ladder.cheapest(water_c, litre_kw, hint));
+    pub(super) fn at(
+        &self,
+        water_c: f64,
+        litre_kw: f64,
+        units: RangeInclusive<usize>,
+        hints: &mut [usize],
+    ) -> OperatingPoint {
+        let cdus = self
+            .ladders
+            .iter()
+            .zip(hints)
+            .map(|(ladder, hint)| ladder.cheapest(water_c, litre_kw, hint));
         let cdus: Vec<CduPoint> = cdus.collect();
-        let air: Vec<(AirPoint, f64, f64)> =
-            self.unit.air_units.iter().map(|id| self.air(id.0, water_c, litre_kw)).collect();
-        let mut short = cdus.iter().map(|cdu| cdu.short).sum::<f64>() + air.iter().map(|(_, _, short)| short).sum::<f64>();
+        let air: Vec<(AirPoint, f64, f64)> = self
+            .unit
+            .air_units
+            .iter()
+            .map(|id| self.air(id.0, water_c, litre_kw))
+            .collect();
+        let mut short =
+            cdus.iter().map(|cdu| cdu.short).sum::<f64>() + air.iter().map(|(_, _, short)| short).sum::<f64>();
 
         let cdu_kw: f64 = cdus.iter().map(|cdu| cdu.pump_kw).sum();
         let air_kw: f64 = air.iter().map(|(_, kw, _)| kw).sum();
-        let plates = self.unit.air_units.iter().map(|id| &self.view.site.air_units[id.0].nameplate);
-        let coils_lpm: f64 = air.iter().zip(plates).map(|((point, ..), plate)| point.water * plate.water_flow_lpm).sum();
+        let plates = self
+            .unit
+            .air_units
+            .iter()
+            .map(|id| &self.view.site.air_units[id.0].nameplate);
+        let coils_lpm: f64 = air
+            .iter()
+            .zip(plates)
+            .map(|((point, ..), plate)| point.water * plate.water_flow_lpm)
+            .sum();
         let flow_lpm = cdus.iter().map(|cdu| cdu.primary_lpm).sum::<f64>() + coils_lpm;
         // A coil's branch is taken to be drawn for the same header pressure as the CDUs'.
-        let branch_kpa = self.unit.cdus.iter().map(|id| self.view.site.cdus[id.0].nameplate.primary_pressure_kpa);
+        let branch_kpa = self
+            .unit
+            .cdus
+            .iter()
+            .map(|id| self.view.site.cdus[id.0].nameplate.primary_pressure_kpa);
         let branch_kpa = branch_kpa.fold(0.0, f64::max);
         let coils = air.iter().map(|(point, ..)| branch_kpa * point.water * point.water);
-        let needed_kpa = cdus.iter().map(|cdu| cdu.header_kpa).chain(coils).fold(0.0, f64::max) / (FLOW_PLANNED * FLOW_PLANNED);
+        let needed_kpa =
+            cdus.iter().map(|cdu| cdu.header_kpa).chain(coils).fold(0.0, f64::max) / (FLOW_PLANNED * FLOW_PLANNED);
         short += (needed_kpa / self.header.max - 1.0).clamp(0.0, 1.0);
         let header_kpa = needed_kpa.clamp(self.header.min, self.header.max);
         short += (flow_lpm / facility::rated_flow_lpm(self.unit) - 1.0).clamp(0.0, 1.0);
@@ -210,7 +244,9 @@ impl<'a> Trial<'a> {
             if now.is_some_and(|now| (speed - now).abs() > 1.01 * (1.0 - slowest) / f64::from(AIR_SPEEDS)) {
                 continue;
             }
-            let Some(point) = model.at_speed(heat_kw, speed, target_c - ROOM_RESERVE_K, water_c) else { continue };
+            let Some(point) = model.at_speed(heat_kw, speed, target_c - ROOM_RESERVE_K, water_c) else {
+                continue;
+            };
             let cost = model.fan_kw(speed) + litre_kw * point.water * unit.nameplate.water_flow_lpm;
             if best.as_ref().is_some_and(|(least, _)| cost >= *least) {
                 break;
@@ -218,7 +254,9 @@ impl<'a> Trial<'a> {
             best = Some((cost, point));
         }
         // At full speed the room must manage the upper heat.
-        let peak = model.at_speed(upper_kw, 1.0, target_c - ROOM_PEAK_RESERVE_K, water_c).is_some();
+        let peak = model
+            .at_speed(upper_kw, 1.0, target_c - ROOM_PEAK_RESERVE_K, water_c)
+            .is_some();
         let fallback = AirPoint {
             speed: 1.0,
             supply_c: model.supply_c(upper_kw, 1.0, target_c - ROOM_RESERVE_K),
@@ -235,7 +273,13 @@ impl<'a> Trial<'a> {
 
     /// The number of heat-rejection units at which the fans cost least: how many, fan power of all, the duty of one, and how
     /// far all at full speed fall short.
-    fn units(&self, water_c: f64, heat_kw: f64, flow_lpm: f64, units: RangeInclusive<usize>) -> (usize, f64, Duty, f64) {
+    fn units(
+        &self,
+        water_c: f64,
+        heat_kw: f64,
+        flow_lpm: f64,
+        units: RangeInclusive<usize>,
+    ) -> (usize, f64, Duty, f64) {
         let mut best: Option<(f64, usize, f64, Duty, f64)> = None;
         for count in units {
             let duty = Duty {
@@ -256,7 +300,9 @@ impl<'a> Trial<'a> {
             leaving_c: water_c,
             flow_lpm,
         };
-        best.map_or((1, 0.0, nothing, 1.0), |(_, count, kw, duty, short)| (count, kw, duty, short))
+        best.map_or((1, 0.0, nothing, 1.0), |(_, count, kw, duty, short)| {
+            (count, kw, duty, short)
+        })
     }
 
     /// Which heat-reuse exchangers are worth opening, and the heat that they take.
@@ -267,8 +313,16 @@ impl<'a> Trial<'a> {
             let unit = &site.reuse[id.0];
             // Water warmer than the loop must never come back from the network.
             let network_c = value(self.view, unit.points.network_return_temperature).filter(|c| return_c > c + 1.0);
-            let Some(network_c) = network_c.filter(|_| site.prices.heat_per_kwh >= 0.0) else { return 0.0 };
-            sum_kw += facility::export_kw(&unit.nameplate, flow_lpm, return_c, network_c, self.learned.demand[id.0]);
+            let Some(network_c) = network_c.filter(|_| site.prices.heat_per_kwh >= 0.0) else {
+                return 0.0;
+            };
+            sum_kw += facility::export_kw(
+                &unit.nameplate,
+                flow_lpm,
+                return_c,
+                network_c,
+                self.learned.demand[id.0],
+            );
             1.0
         });
         (valves.collect(), sum_kw)

@@ -13,7 +13,10 @@ const RUNGS: usize = 12;
 const WATER_LEAD_S: f64 = 900.0;
 /// Index of the horizon whose mean heat is paid for: a quarter of an hour.
 pub(super) const COST_HORIZON: usize = 2;
-const _: () = assert!(crate::snapshot::HORIZONS_S[COST_HORIZON] == WATER_LEAD_S, "both are a quarter of an hour");
+const _: () = assert!(
+    crate::snapshot::HORIZONS_S[COST_HORIZON] == WATER_LEAD_S,
+    "both are a quarter of an hour"
+);
 /// How far the coolant itself may warm after a sudden start until the CDU's valve has followed, K.
 const SUPPLY_STEP_K: f64 = 6.0;
 /// Least distance of coolant supply and facility supply, K: less is no exchanger's approach.
@@ -63,14 +66,22 @@ impl<'a> Ladder<'a> {
         let bound = bounds(site, unit.points.secondary_supply_temperature_setpoint)?;
         let pressure = bounds(site, unit.points.secondary_differential_pressure_setpoint)?;
         let supply = &site.limits.secondary_supply_c;
-        let warmest = bound.max.min(supply.target - COOLANT_RESERVE_K).min(supply.critical - SUPPLY_STEP_K);
+        let warmest = bound
+            .max
+            .min(supply.target - COOLANT_RESERVE_K)
+            .min(supply.critical - SUPPLY_STEP_K);
         let coldest = bound.min.max(coldest_coolant_c(view)).min(warmest);
         let need = CduNeed::new(view, learned, cdu);
         let (least, most) = (model.flow_share(pressure.min), model.flow_share(pressure.max));
         let rung = |supply_c: f64| {
             let (needed, binding) = need.flow_share(supply_c);
             let share = needed.clamp(least, most);
-            let rung = Rung { supply_c, share, pump_kw: model.pump_kw(share), binding: binding.filter(|_| needed >= least) };
+            let rung = Rung {
+                supply_c,
+                share,
+                pump_kw: model.pump_kw(share),
+                binding: binding.filter(|_| needed >= least),
+            };
             (rung, (needed.min(10.0) - most).max(0.0))
         };
         let (first, lacking) = rung(coldest);
@@ -99,7 +110,10 @@ impl<'a> Ladder<'a> {
         let cost = |index: usize| {
             let rung = &self.rungs[index];
             let share = self.primary_share(self.mean_kw, rung, water_c)?;
-            Some((rung.pump_kw + litre_kw * share * self.model.plate.primary_flow_lpm, share))
+            Some((
+                rung.pump_kw + litre_kw * share * self.model.plate.primary_flow_lpm,
+                share,
+            ))
         };
         let mut index = (*hint).min(top);
         let mut found = cost(index);
@@ -107,11 +121,15 @@ impl<'a> Ladder<'a> {
             index += 1;
             found = cost(index);
         }
-        let Some((mut best, mut share)) = found else { return self.beyond(water_c) };
+        let Some((mut best, mut share)) = found else {
+            return self.beyond(water_c);
+        };
         for up in [true, false] {
             while (up && index < top) || (!up && index > 0) {
                 let next = if up { index + 1 } else { index - 1 };
-                let Some((cheaper, primary)) = cost(next).filter(|(kw, _)| *kw < best) else { break };
+                let Some((cheaper, primary)) = cost(next).filter(|(kw, _)| *kw < best) else {
+                    break;
+                };
                 (index, best, share) = (next, cheaper, primary);
             }
         }

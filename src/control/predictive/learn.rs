@@ -41,7 +41,7 @@ pub(super) struct Learned {
     pub demand: Vec<f64>,
     /// Each rack's power in the last cycle, kW.
     last_kw: Vec<f64>,
-    learned_mono_ms: Option<u64>,
+    updated_mono_ms: Option<u64>,
 }
 
 impl Learned {
@@ -49,8 +49,10 @@ impl Learned {
     pub(super) fn update(&mut self, view: &View<'_>, outdoors: &Outdoors) {
         let site = view.site;
         self.fit(site);
-        let elapsed_s = self.learned_mono_ms.map_or(0.0, |at| view.now.seconds_since(at).min(60.0));
-        self.learned_mono_ms = Some(view.now.mono_ms);
+        let elapsed_s = self
+            .updated_mono_ms
+            .map_or(0.0, |at| view.now.seconds_since(at).min(60.0));
+        self.updated_mono_ms = Some(view.now.mono_ms);
         let share = elapsed_s * SHARE_PER_S;
         for (cdu, ratios) in site.cdus.iter().zip(&mut self.cdus) {
             learn_cdu(view, cdu, ratios, share);
@@ -95,15 +97,25 @@ fn learn_cdu(view: &View<'_>, cdu: &Cdu, ratios: &mut CduRatios, share: f64) {
         && position > OPEN
         && header > TELLS * plate.primary_pressure_kpa
     {
-        follow(&mut ratios.primary, primary / (header / plate.primary_pressure_kpa).sqrt(), share);
+        follow(
+            &mut ratios.primary,
+            primary / (header / plate.primary_pressure_kpa).sqrt(),
+            share,
+        );
     }
-    let Some(flow) = value(view, points.secondary_flow) else { return };
+    let Some(flow) = value(view, points.secondary_flow) else {
+        return;
+    };
     let secondary = flow / plate.secondary_flow_lpm;
     if secondary < TELLS {
         return;
     }
     if let Some(kpa) = value(view, points.secondary_differential_pressure) {
-        follow(&mut ratios.resistance, kpa / (plate.secondary_pressure_kpa * secondary * secondary), share);
+        follow(
+            &mut ratios.resistance,
+            kpa / (plate.secondary_pressure_kpa * secondary * secondary),
+            share,
+        );
     }
     let by_nameplate = CduModel::new(cdu, CduRatios::default());
     if let Some(kw) = value(view, points.power) {
@@ -117,14 +129,21 @@ fn learn_cdu(view: &View<'_>, cdu: &Cdu, ratios: &mut CduRatios, share: f64) {
     ) else {
         return;
     };
-    let (hot, cold) = (flow * carries(plate.coolant), primary * plate.primary_flow_lpm * carries(Coolant::Water));
+    let (hot, cold) = (
+        flow * carries(plate.coolant),
+        primary * plate.primary_flow_lpm * carries(Coolant::Water),
+    );
     let heat_kw = hot * (back - supply);
     let (least, most) = (hot.min(cold), hot.max(cold));
     let effectiveness = heat_kw / (least * (back - water));
     // Near 0 and 1 the number of transfer units hangs on the sensors' last digit.
     if primary > TELLS && heat_kw > TELLS * plate.rated_kw && (0.2..0.95).contains(&effectiveness) {
         let ua = transfer_units(effectiveness, least / most) * least;
-        follow(&mut ratios.ua, ua / by_nameplate.exchanger.ua(secondary, primary), share);
+        follow(
+            &mut ratios.ua,
+            ua / by_nameplate.exchanger.ua(secondary, primary),
+            share,
+        );
     }
 }
 
@@ -153,9 +172,11 @@ fn learn_chip(view: &View<'_>, id: usize, ratio: &mut f64, last_kw: &mut f64, sh
 
 fn learn_pumps(view: &View<'_>, unit: &FacilityLoop, ratio: &mut f64, share: f64) {
     let points = &unit.points;
-    if let (Some(flow), Some(kpa), Some(kw)) =
-        (value(view, points.flow), value(view, points.differential_pressure), value(view, points.power))
-        && flow > TELLS * unit.nameplate.pump_flow_lpm
+    if let (Some(flow), Some(kpa), Some(kw)) = (
+        value(view, points.flow),
+        value(view, points.differential_pressure),
+        value(view, points.power),
+    ) && flow > TELLS * unit.nameplate.pump_flow_lpm
     {
         follow(ratio, kw / facility::pump_kw(unit, flow, kpa), share);
     }
@@ -163,17 +184,25 @@ fn learn_pumps(view: &View<'_>, unit: &FacilityLoop, ratio: &mut f64, share: f64
 
 fn learn_rejection(view: &View<'_>, unit: &FacilityLoop, capacity: &mut f64, outdoors: &Outdoors, share: f64) {
     let points = &unit.points;
-    let (Some(flow), Some(supply), Some(back)) =
-        (value(view, points.flow), value(view, points.supply_temperature), value(view, points.return_temperature))
-    else {
+    let (Some(flow), Some(supply), Some(back)) = (
+        value(view, points.flow),
+        value(view, points.supply_temperature),
+        value(view, points.return_temperature),
+    ) else {
         return;
     };
-    let reused: f64 = unit.reuse.iter().filter_map(|id| value(view, view.site.reuse[id.0].points.heat)).sum();
+    let reused: f64 = unit
+        .reuse
+        .iter()
+        .filter_map(|id| value(view, view.site.reuse[id.0].points.heat))
+        .sum();
     let heat_kw = flow * carries(Coolant::Water) * (back - supply) - reused;
     let cells = unit.rejection.iter().map(|id| &view.site.rejection[id.0]);
     let (mut count, mut speed, mut plate) = (0.0, 0.0, None);
     for cell in cells.filter(|cell| value(view, cell.points.running).is_some_and(|on| on >= 0.5)) {
-        let Some(seen) = value(view, cell.points.fan_speed) else { return };
+        let Some(seen) = value(view, cell.points.fan_speed) else {
+            return;
+        };
         count += 1.0;
         speed += seen;
         plate = Some(&cell.nameplate);
@@ -216,15 +245,29 @@ fn learn_air(view: &View<'_>, unit: &AirUnit, ratios: &mut AirRatios, share: f64
     if let Some(kw) = value(view, points.power) {
         follow(&mut ratios.fan, kw / by_nameplate.fan_kw(speed), share);
     }
-    follow(&mut ratios.heat, warming_k / by_nameplate.warming_k(air_heat_kw(view, |band| band.now_kw), speed), share);
+    follow(
+        &mut ratios.heat,
+        warming_k / by_nameplate.warming_k(air_heat_kw(view, |band| band.now_kw), speed),
+        share,
+    );
     // What the loop carries beyond its CDUs goes through its coils.
     let site = view.site;
     let around = &site.loops[unit.facility_loop.0];
-    let cdus: Option<f64> = around.cdus.iter().map(|id| value(view, site.cdus[id.0].points.primary_flow)).sum();
-    let coils: f64 = around.air_units.iter().map(|id| site.air_units[id.0].nameplate.water_flow_lpm).sum();
-    if let (Some(flow), Some(cdus), Some(water_c)) =
-        (value(view, around.points.flow), cdus, value(view, around.points.supply_temperature))
-    {
+    let cdus: Option<f64> = around
+        .cdus
+        .iter()
+        .map(|id| value(view, site.cdus[id.0].points.primary_flow))
+        .sum();
+    let coils: f64 = around
+        .air_units
+        .iter()
+        .map(|id| site.air_units[id.0].nameplate.water_flow_lpm)
+        .sum();
+    if let (Some(flow), Some(cdus), Some(water_c)) = (
+        value(view, around.points.flow),
+        cdus,
+        value(view, around.points.supply_temperature),
+    ) {
         let water = (flow - cdus) / coils;
         let (air, cold) = by_nameplate.coil.sides(speed, water);
         let effectiveness = air * warming_k / (air.min(cold) * (back - water_c));
@@ -259,6 +302,8 @@ fn learn_demand(view: &View<'_>, unit: &Reuse, demand: &mut f64, share: f64) {
 /// Heat of all racks into one air unit's room, kW, by some value of their bands (kW into the liquid).
 pub(super) fn air_heat_kw(view: &View<'_>, of: impl Fn(&crate::snapshot::HeatBand) -> f64) -> f64 {
     let racks = view.site.racks.iter().zip(&view.heat.racks);
-    let all: f64 = racks.map(|(rack, band)| of(band) * (1.0 / rack.nameplate.liquid_fraction - 1.0)).sum();
+    let all: f64 = racks
+        .map(|(rack, band)| of(band) * (1.0 / rack.nameplate.liquid_fraction - 1.0))
+        .sum();
     all / view.site.air_units.len().max(1) as f64
 }

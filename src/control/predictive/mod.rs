@@ -64,13 +64,18 @@ impl Strategy for Predictive {
             return Err("The forecast is not of this site".to_owned());
         }
         let outdoors = outdoors(view).ok_or("The outdoor air is not known")?;
-        let silent = site.loops.iter().find(|unit| value(view, unit.points.supply_temperature).is_none());
+        let silent = site
+            .loops
+            .iter()
+            .find(|unit| value(view, unit.points.supply_temperature).is_none());
         if let Some(unit) = silent {
             return Err(format!("The supply temperature of {} is not known", unit.name));
         }
         self.learned.update(view, &outdoors);
         let due = self.chosen.len() != site.loops.len()
-            || self.chosen_mono_ms.is_none_or(|at| view.now.seconds_since(at) >= CHOICE_S);
+            || self
+                .chosen_mono_ms
+                .is_none_or(|at| view.now.seconds_since(at) >= CHOICE_S);
         if due {
             self.choose(view, outdoors)?;
         }
@@ -179,4 +184,40 @@ fn outdoors(view: &View<'_>) -> Option<Outdoors> {
         wet_bulb_c,
         pressure_pa,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::tests::{any_hall, now, setpoint};
+    use proptest::prelude::{ProptestConfig, prop_assert, proptest};
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn a_plan_keeps_every_limit_on_its_own_model(hall in any_hall()) {
+            let mut predictive = Predictive::default();
+            for second in [0, 60] {
+                let view = View { site: hall.site, snapshot: &hall.snapshot, heat: &hall.heat, now: now(second) };
+                let plan = predictive.plan(&view).unwrap();
+                let point = &predictive.chosen[0];
+                if point.short > 0.0 {
+                    prop_assert!(plan.report.sentence.contains("not every limit can be kept"));
+                    continue;
+                }
+                for (cdu, unit) in hall.site.cdus.iter().enumerate() {
+                    let of = |quantity: &str| setpoint(hall.site, &plan, &format!("{}.{quantity}", unit.name));
+                    let supply_c = of("secondary_supply_temperature_setpoint");
+                    prop_assert!(supply_c >= need::coldest_coolant_c(&view).min(37.0) - 1e-9);
+                    prop_assert!(supply_c <= hall.site.limits.secondary_supply_c.target - need::COOLANT_RESERVE_K + 1e-9);
+                    prop_assert!(supply_c > point.water_c, "coolant colder than the water that cools it");
+                    let model = CduModel::new(unit, predictive.learned.cdus[cdu]);
+                    let given = model.flow_share(of("secondary_differential_pressure_setpoint"));
+                    let (needed, binding) = CduNeed::new(&view, &predictive.learned, cdu).flow_share(supply_c);
+                    prop_assert!(given >= needed - 1e-9, "{given} of {needed} for {binding:?}");
+                }
+            }
+        }
+    }
 }

@@ -57,7 +57,11 @@ impl<'a> CduNeed<'a> {
             let upper_kw = view.heat.racks[id.0].peak_upper_kw(LEAD_S);
             // With the queue known a rack without a start coming stays idle; any other may step to full load at once.
             let idle = view.heat.source == HeatSource::Queue && upper_kw < IDLE_SHARE * full_kw;
-            let step_kw = if idle { (IDLE_STEP * upper_kw).min(full_kw) } else { full_kw.max(upper_kw) };
+            let step_kw = if idle {
+                (IDLE_STEP * upper_kw).min(full_kw)
+            } else {
+                full_kw.max(upper_kw)
+            };
             let need = RackNeed {
                 plate: &rack.nameplate,
                 chip_ratio: learned.chips[id.0],
@@ -91,7 +95,10 @@ impl<'a> CduNeed<'a> {
 pub(super) fn coldest_coolant_c(view: &View<'_>) -> f64 {
     let limits = &view.site.limits;
     let dew = view.site.air_units.iter().map(|unit| {
-        match (value(view, unit.points.room_temperature), value(view, unit.points.room_relative_humidity)) {
+        match (
+            value(view, unit.points.room_temperature),
+            value(view, unit.points.room_relative_humidity),
+        ) {
             (Some(c), Some(rh)) => moist_air::clamped::dew_point_c(c, rh),
             _ => limits.dew_point_fallback_c,
         }

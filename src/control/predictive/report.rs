@@ -22,7 +22,9 @@ pub(super) fn report(view: &View<'_>, points: &[OperatingPoint], last: &[Operati
         for (cdu, binding) in unit.cdus.iter().zip(&point.binding) {
             if let Some(binding) = binding {
                 let (cdu, rack) = (&view.site.cdus[cdu.0].name, &view.site.racks[binding.rack].name);
-                report.binding.push(format!("{cdu}: {} of {rack}", binding.limit.name()));
+                report
+                    .binding
+                    .push(format!("{cdu}: {} of {rack}", binding.limit.name()));
             }
         }
         let costs = &point.costs;
@@ -54,7 +56,12 @@ fn sentence(view: &View<'_>, id: usize, point: &OperatingPoint, last: Option<&Op
         Some(_) => "held at",
         None => "at",
     };
-    let (low, high) = point.supply_c.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), c| (low.min(*c), high.max(*c)));
+    let (low, high) = point
+        .supply_c
+        .iter()
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), c| {
+            (low.min(*c), high.max(*c))
+        });
     // Writing to a string cannot fail.
     let _infallible = write!(
         text,
@@ -86,7 +93,11 @@ fn sentence(view: &View<'_>, id: usize, point: &OperatingPoint, last: Option<&Op
 
 /// What asks for flow beyond the minimum, by the CDUs where it does.
 fn why(view: &View<'_>, point: &OperatingPoint) -> Option<String> {
-    let beyond = point.binding.iter().flatten().filter(|binding| binding.limit != Binds::MinimumFlow);
+    let beyond = point
+        .binding
+        .iter()
+        .flatten()
+        .filter(|binding| binding.limit != Binds::MinimumFlow);
     let named: Vec<String> = beyond
         .take(NAMED)
         .map(|binding| format!("{} of {}", binding.limit.name(), view.site.racks[binding.rack].name))

@@ -57,13 +57,16 @@ impl TrimRespond {
         }
         for (id, unit) in site.loops.iter().enumerate() {
             let kpa = value(view, unit.points.differential_pressure_setpoint);
-            let found = pressure_span(site, unit).zip(kpa).map_or(START, |(span, kpa)| span.share(kpa));
+            let found = pressure_span(site, unit)
+                .zip(kpa)
+                .map_or(START, |(span, kpa)| span.share(kpa));
             self.pressures[id] = Reset::new(found);
-            let setpoint = |id: &crate::site::RejectionId| {
-                value(view, site.rejection[id.0].points.supply_temperature_setpoint)
-            };
+            let setpoint =
+                |id: &crate::site::RejectionId| value(view, site.rejection[id.0].points.supply_temperature_setpoint);
             let coldest = unit.rejection.iter().filter_map(setpoint).reduce(f64::min);
-            let found = temperature_span(site, unit).zip(coldest).map_or(START, |(span, c)| span.share(c));
+            let found = temperature_span(site, unit)
+                .zip(coldest)
+                .map_or(START, |(span, c)| span.share(c));
             self.temperatures[id] = Reset::new(found);
         }
         for (unit, reset) in site.air_units.iter().zip(&mut self.air_units) {
@@ -110,7 +113,10 @@ impl TrimRespond {
             }
             // A room asks the loop once its coil is open: from half of its own reset on.
             let rooms = unit.air_units.iter().filter(|air| self.air_units[air.0].value >= 0.5);
-            temperature += ROOM_IMPORTANCE * rooms.map(|air| requests::of_room(view, &site.air_units[air.0])).sum::<f64>();
+            temperature += ROOM_IMPORTANCE
+                * rooms
+                    .map(|air| requests::of_room(view, &site.air_units[air.0]))
+                    .sum::<f64>();
             stepped |= self.pressures[id].step(settings, pressure, view.now);
             stepped |= self.temperatures[id].step(settings, temperature, view.now);
             if pressure.max(temperature) > ignored {
@@ -144,7 +150,10 @@ impl Strategy for TrimRespond {
         }
         for (id, unit) in site.loops.iter().enumerate() {
             if let Some(span) = pressure_span(site, unit) {
-                setpoints.put(unit.points.differential_pressure_setpoint, span.at(self.pressures[id].value));
+                setpoints.put(
+                    unit.points.differential_pressure_setpoint,
+                    span.at(self.pressures[id].value),
+                );
             }
             let supply_c = temperature_span(site, unit).map(|span| span.at(self.temperatures[id].value));
             for cell in unit.rejection.iter().map(|id| &site.rejection[id.0]) {
@@ -196,7 +205,10 @@ fn cdu_sequence(site: &Site, cdu: &Cdu) -> Option<Sequence> {
             most: pressure.max,
         },
         then: Span {
-            least: temperature.max.min(warmest_supply_c(site, cdu, floor)).max(temperature.min),
+            least: temperature
+                .max
+                .min(warmest_supply_c(site, cdu, floor))
+                .max(temperature.min),
             most: temperature.min,
         },
     })
@@ -229,9 +241,9 @@ fn pressure_span(site: &Site, unit: &FacilityLoop) -> Option<Span> {
 /// From the warmest water with which every CDU's exchanger still reaches its warmest coolant, to the coldest.
 fn temperature_span(site: &Site, unit: &FacilityLoop) -> Option<Span> {
     let cells = unit.rejection.iter().map(|id| &site.rejection[id.0]);
-    let write = cells.filter_map(|cell| bounds(site, cell.points.supply_temperature_setpoint)).reduce(|a, b| {
-        if a.max <= b.max { a } else { b }
-    })?;
+    let write = cells
+        .filter_map(|cell| bounds(site, cell.points.supply_temperature_setpoint))
+        .reduce(|a, b| if a.max <= b.max { a } else { b })?;
     let cdus = unit.cdus.iter().map(|id| &site.cdus[id.0]);
     let warmest = cdus.filter_map(|cdu| Some(cdu_sequence(site, cdu)?.then.least - cdu.nameplate.approach_k));
     Some(Span {

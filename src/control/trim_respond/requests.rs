@@ -28,11 +28,12 @@ pub(super) fn of_rack(view: &View<'_>, id: RackId) -> f64 {
     let rack = &view.site.racks[id.0];
     let (limits, plate) = (&view.site.limits, &rack.nameplate);
     let by_margin = value(view, rack.points.chip_margin).map_or(3.0, |k| graded(limits.chip_margin_k.target - k, 2.0));
-    let by_return =
-        value(view, rack.points.liquid_return_temperature).map_or(0.0, |c| graded(c - limits.rack_return_c.target, 2.0));
+    let by_return = value(view, rack.points.liquid_return_temperature)
+        .map_or(0.0, |c| graded(c - limits.rack_return_c.target, 2.0));
     let heat_kw = view.heat.racks.get(id.0).map_or(0.0, |band| band.now_kw);
-    let short = value(view, rack.points.liquid_flow)
-        .map_or(0.0, |lpm| graded(plate.min_flow_lpm_per_kw * heat_kw - lpm, 0.05 * plate.flow_lpm));
+    let short = value(view, rack.points.liquid_flow).map_or(0.0, |lpm| {
+        graded(plate.min_flow_lpm_per_kw * heat_kw - lpm, 0.05 * plate.flow_lpm)
+    });
     by_margin.max(by_return).max(short)
 }
 
@@ -69,6 +70,12 @@ mod tests {
     #[test]
     fn requests_grow_with_severity() {
         let by_margin = |margin_k: f64| graded(10.0 - margin_k, 2.0);
-        assert_eq!([15.0, 13.0, 11.0, 9.0].map(by_margin), [0.0, 1.0, 2.0, 3.0]);
+        let found = [15.0, 13.0, 11.0, 9.0].map(by_margin);
+        assert!(
+            found
+                .iter()
+                .zip([0.0, 1.0, 2.0, 3.0])
+                .all(|(found, expected)| (found - expected).abs() < 1e-12)
+        );
     }
 }

@@ -108,8 +108,16 @@ mod tests {
     fn an_air_unit_meets_its_nameplate() {
         let site = load_embedded("demo").unwrap().unwrap();
         let plate = &site.air_units[0].nameplate;
-        let model = AirModel::new(&site.air_units[0], AirRatios { mixing: 0.0, ..AirRatios::default() });
-        let point = model.at_speed(plate.rated_kw, 1.0, 20.0 + plate.approach_k, 20.0).unwrap();
+        let model = AirModel::new(
+            &site.air_units[0],
+            AirRatios {
+                mixing: 0.0,
+                ..AirRatios::default()
+            },
+        );
+        let point = model
+            .at_speed(plate.rated_kw, 1.0, 20.0 + plate.approach_k, 20.0)
+            .unwrap();
         assert!((point.water - 1.0).abs() < 0.01, "{point:?}");
         assert!((model.fan_kw(1.0) - plate.fan_kw).abs() < 1e-9);
     }

@@ -96,7 +96,9 @@ mod tests {
         let site = load_embedded("demo").unwrap().unwrap();
         let model = CduModel::new(&site.cdus[0], CduRatios::default());
         let plate = &site.cdus[0].nameplate;
-        let share = model.primary_share(plate.rated_kw, 1.0, 24.0 + plate.approach_k, 24.0).unwrap();
+        let share = model
+            .primary_share(plate.rated_kw, 1.0, 24.0 + plate.approach_k, 24.0)
+            .unwrap();
         assert!((share - 1.0).abs() < 0.01, "{share}");
         assert!((model.pump_kw(1.0) - plate.pump_kw).abs() < 1e-9);
         assert!((model.flow_share(plate.secondary_pressure_kpa) - 1.0).abs() < 1e-12);

@@ -38,11 +38,19 @@ pub(crate) fn export_kw(plate: &ReuseNameplate, flow_lpm: f64, return_c: f64, ne
     if !warm_enough(high) {
         for _ in 0..8 {
             let middle = 0.5 * (low + high);
-            if warm_enough(middle) { low = middle } else { high = middle }
+            if warm_enough(middle) {
+                low = middle;
+            } else {
+                high = middle;
+            }
         }
         high = low;
     }
-    if high <= 0.0 { 0.0 } else { heat(high).min(plate.rated_kw) }
+    if high <= 0.0 {
+        0.0
+    } else {
+        heat(high).min(plate.rated_kw)
+    }
 }
 
 #[cfg(test)]

@@ -66,16 +66,27 @@ impl RackNeed<'_> {
         let minimum = plate.min_flow_lpm_per_kw * self.upper_kw.max(self.least_kw) / plate.flow_lpm;
         let by_return = |kw: f64, return_c: f64| {
             let rise_k = return_c - supply_c;
-            if rise_k > 0.0 { kw / (carries(coolant) * rise_k) / plate.flow_lpm } else { f64::INFINITY }
+            if rise_k > 0.0 {
+                kw / (carries(coolant) * rise_k) / plate.flow_lpm
+            } else {
+                f64::INFINITY
+            }
         };
         let warm = by_return(self.upper_kw, limits.return_c);
         let chip = self.by_chip(self.upper_kw, plate.chip_limit_c - limits.margin_k - supply_c);
         let step = self
             .by_chip(self.step_kw, plate.chip_limit_c - limits.step_margin_k - supply_c)
             .max(by_return(self.step_kw, limits.step_return_c));
-        [(warm, Binds::ReturnTemperature), (chip, Binds::ChipMargin), (step, Binds::StepReadiness)]
-            .into_iter()
-            .fold((minimum, Binds::MinimumFlow), |most, next| if next.0 > most.0 { next } else { most })
+        [
+            (warm, Binds::ReturnTemperature),
+            (chip, Binds::ChipMargin),
+            (step, Binds::StepReadiness),
+        ]
+        .into_iter()
+        .fold(
+            (minimum, Binds::MinimumFlow),
+            |most, next| if next.0 > most.0 { next } else { most },
+        )
     }
 
     fn by_chip(&self, heat_kw: f64, rise_allowed_k: f64) -> f64 {

@@ -2,7 +2,8 @@
 
 use super::carries;
 use crate::site::{RejectionKind, RejectionNameplate};
-use thermo::{Coolant, moist_air};
+use thermo::Coolant;
+use thermo::moist_air::clamped::{humidity_ratio, saturated_enthalpy_kj_kg};
 
 /// Electric power of a fan over relative speed: the cube law less drive losses.
 const FAN_EXPONENT: f64 = 2.7;
@@ -47,7 +48,7 @@ pub(crate) fn fan_speed(plate: &RejectionNameplate, capacity: f64, duty: Duty, o
         RejectionKind::TowerCell => {
             // Merkel: heat goes with the enthalpy difference between saturated air at the water's temperature and the
             // ambient air, whose enthalpy is that of saturated air at the wet bulb.
-            let enthalpy = |c: f64| moist_air::clamped::saturated_enthalpy_kj_kg(c, outdoors.pressure_pa);
+            let enthalpy = |c: f64| saturated_enthalpy_kj_kg(c, outdoors.pressure_pa);
             let rated_c = plate.design_ambient_c + plate.approach_k + 0.4 * rated_range_k;
             (
                 enthalpy(duty.leaving_c + 0.4 * range_k) - enthalpy(outdoors.wet_bulb_c),
@@ -55,9 +56,16 @@ pub(crate) fn fan_speed(plate: &RejectionNameplate, capacity: f64, duty: Duty, o
             )
         }
         RejectionKind::DryCooler | RejectionKind::Chiller => {
-            let cooled_k = if plate.spray { PAD_EFFICIENCY * (outdoors.dry_bulb_c - outdoors.wet_bulb_c) } else { 0.0 };
+            let cooled_k = if plate.spray {
+                PAD_EFFICIENCY * (outdoors.dry_bulb_c - outdoors.wet_bulb_c)
+            } else {
+                0.0
+            };
             let air_c = outdoors.dry_bulb_c - cooled_k;
-            (duty.leaving_c + 0.5 * range_k - air_c, plate.approach_k + 0.5 * rated_range_k)
+            (
+                duty.leaving_c + 0.5 * range_k - air_c,
+                plate.approach_k + 0.5 * rated_range_k,
+            )
         }
     };
     if drive <= 0.0 || rated_drive <= 0.0 {
@@ -89,7 +97,6 @@ pub(crate) fn water_l_per_h(plate: &RejectionNameplate, duty: Duty, outdoors: &O
     if plate.kind != RejectionKind::TowerCell || duty.heat_kw <= 0.0 {
         return (0.0, 0.0);
     }
-    use moist_air::clamped::{humidity_ratio, saturated_enthalpy_kj_kg};
     let surface_c = duty.leaving_c + 0.5 * duty.range_k();
     let enthalpy = saturated_enthalpy_kj_kg(surface_c, outdoors.pressure_pa)
         - saturated_enthalpy_kj_kg(outdoors.wet_bulb_c, outdoors.pressure_pa);
@@ -135,11 +142,38 @@ mod tests {
         let site = load_embedded("demo").unwrap().unwrap();
         let plate = &site.rejection[0].nameplate;
         let (duty, outdoors) = design(plate);
-        let easy = Duty { heat_kw: 0.5 * duty.heat_kw, ..duty };
+        let easy = Duty {
+            heat_kw: 0.5 * duty.heat_kw,
+            ..duty
+        };
         let power = |duty, outdoors: &Outdoors| fan_kw(plate, fan_speed(plate, 1.0, duty, outdoors));
-        assert!(power(Duty { leaving_c: easy.leaving_c - 1.0, ..easy }, &outdoors) > power(easy, &outdoors));
-        assert!(power(Duty { heat_kw: 1.1 * easy.heat_kw, ..easy }, &outdoors) > power(easy, &outdoors));
-        assert!(power(easy, &Outdoors { wet_bulb_c: 23.0, ..outdoors }) > power(easy, &outdoors));
+        assert!(
+            power(
+                Duty {
+                    leaving_c: easy.leaving_c - 1.0,
+                    ..easy
+                },
+                &outdoors
+            ) > power(easy, &outdoors)
+        );
+        assert!(
+            power(
+                Duty {
+                    heat_kw: 1.1 * easy.heat_kw,
+                    ..easy
+                },
+                &outdoors
+            ) > power(easy, &outdoors)
+        );
+        assert!(
+            power(
+                easy,
+                &Outdoors {
+                    wet_bulb_c: 23.0,
+                    ..outdoors
+                }
+            ) > power(easy, &outdoors)
+        );
     }
 
     /// One megawatt all latent evaporates 1.4815 m3/h; a tower at its design point is near nine tenths latent.
