@@ -90,7 +90,7 @@ fn benches(criterion: &mut Criterion) {
     criterion.bench_function("forecast_first_cycle", |bencher| bencher.iter(first_cycle));
     if let Some(job) = jobs(&site).first() {
         criterion.bench_function("predict_job", |bencher| {
-            bencher.iter(|| model.predict(std::hint::black_box(job)))
+            bencher.iter(|| model.predict(std::hint::black_box(job)));
         });
     }
 }

@@ -1,6 +1,8 @@
 //! The real-peer tier: Mosquitto and mbpoll against the hall. Run by `cargo test --test real_peers -- --ignored`;
 //! a peer that is not installed is said to be missing and fails the test.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+
 mod support;
 
 use std::io::Write;

@@ -1,6 +1,8 @@
 //! The whole service against the simulated hall on real sockets: it closes the loop, and whatever breaks ends in the
 //! documented safe state and returns by itself.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 mod support;
 
 use isotherm::store::{Disk, RealDisk};

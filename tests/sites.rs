@@ -3,6 +3,8 @@
 //! `expected.err` holds every mistake as `isotherm check` prints it; `expected.points` every point of a site without
 //! mistakes. `UPDATE_EXPECT=1 cargo test --test sites` writes them anew: read the difference before keeping it.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use isotherm::site::{self, Mistake, PointSpec, Site};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

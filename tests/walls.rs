@@ -3,6 +3,8 @@
 //! The crates `thermo`, `wire` and `simulators` are walled by the compiler; the rooms of the root
 //! package by this scan of `crate::<room>` uses.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

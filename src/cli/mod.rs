@@ -14,7 +14,9 @@ mod train;
 #[cfg(feature = "sim")]
 mod trial;
 
-use crate::site::{self, Mistake, Site, StrategyKind};
+#[cfg(feature = "sim")]
+use crate::site::StrategyKind;
+use crate::site::{self, Mistake, Site};
 use clap::{Parser, Subcommand};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -122,6 +124,7 @@ fn load_site(file: &Path) -> Result<Site, Failure> {
 }
 
 /// A strategy by its name.
+#[cfg(feature = "sim")]
 fn strategy(name: &str) -> Result<StrategyKind, String> {
     [StrategyKind::Fixed, StrategyKind::TrimRespond, StrategyKind::Predictive]
         .into_iter()

@@ -77,6 +77,11 @@ pub(super) struct Plate {
 }
 
 impl Counter {
+    /// Whether it was ever read.
+    pub(super) const fn is_known(&self) -> bool {
+        self.last.is_some()
+    }
+
     /// Adds a cycle, in which other means would book `bridge`.
     ///
     /// A count that went back is a rollover where that explains it, else a reset; a reset, like a jump beyond the
@@ -150,6 +155,8 @@ impl MeterBook {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unnecessary_wraps, reason = "a rate is optional")]
+
     use super::*;
     use proptest::prelude::*;
 
@@ -180,20 +187,25 @@ mod tests {
             .map_or(0.0, |booked| booked.amount)
     }
 
+    /// Whole numbers: exact in binary.
+    fn same(found: f64, expect: f64, what: &str) {
+        assert!((found - expect).abs() < 1e-12, "{what}: {found}, expected {expect}");
+    }
+
     #[test]
     fn a_rollover_counts_on_and_a_reset_does_not() {
         let mut counter = Counter::default();
-        assert_eq!(add(&mut counter, Some(990.0), 0.0, 0), 0.0);
-        assert_eq!(add(&mut counter, Some(995.0), 9.0, 5), 5.0, "the count, not the rate");
-        assert_eq!(add(&mut counter, Some(1.0), 9.0, 10), 6.0, "rollover at 1000");
-        assert_eq!(add(&mut counter, Some(6.0), 9.0, 15), 5.0);
-        assert_eq!(
-            add(&mut counter, Some(0.0), 4.0, 20),
-            4.0,
-            "a reset: 994 in 5 s is beyond the ceiling"
-        );
-        assert_eq!(add(&mut counter, Some(3.0), 4.0, 25), 3.0);
-        assert_eq!(add(&mut counter, Some(900.0), 4.0, 30), 4.0, "a jump");
+        for (s, count, bridge, expect, what) in [
+            (0, 990.0, 0.0, 0.0, "the first count is a start"),
+            (5, 995.0, 9.0, 5.0, "the count, not the rate"),
+            (10, 1.0, 9.0, 6.0, "rollover at 1000"),
+            (15, 6.0, 9.0, 5.0, "on from there"),
+            (20, 0.0, 4.0, 4.0, "a reset: 994 in 5 s is beyond the ceiling"),
+            (25, 3.0, 4.0, 3.0, "on from there"),
+            (30, 900.0, 4.0, 4.0, "a jump"),
+        ] {
+            same(add(&mut counter, Some(count), bridge, s), expect, what);
+        }
     }
 
     #[test]
@@ -201,15 +213,15 @@ mod tests {
         let mut counter = Counter::default();
         add(&mut counter, Some(100.0), 0.0, 0);
         let bridged: f64 = (1..=10).map(|n| add(&mut counter, None, 2.0, n * 5)).sum();
-        assert_eq!(bridged, 20.0);
-        assert_eq!(add(&mut counter, Some(125.0), 2.0, 55), 5.0);
+        same(bridged, 20.0, "bridged");
+        same(add(&mut counter, Some(125.0), 2.0, 55), 5.0, "what was missing");
         add(&mut counter, None, 8.0, 60);
-        assert_eq!(
+        same(
             add(&mut counter, Some(129.0), 2.0, 65),
             0.0,
-            "bridged too much: 4 are owed"
+            "bridged too much: 4 are owed",
         );
-        assert_eq!(add(&mut counter, Some(135.0), 2.0, 70), 2.0, "and made up for");
+        same(add(&mut counter, Some(135.0), 2.0, 70), 2.0, "and made up for");
     }
 
     proptest! {

@@ -63,7 +63,7 @@ pub struct Totals {
     pub makeup_l: f64,
     /// Heat handed to the network, kWh.
     pub reused_kwh: f64,
-    /// Carbon of the electricity, location-based, kg CO2e.
+    /// Carbon of the electricity, location-based, kg of CO2 equivalent.
     pub co2e_kg: f64,
     /// Renewable electricity, kWh.
     pub renewable_kwh: f64,

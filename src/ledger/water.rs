@@ -38,12 +38,13 @@ pub(super) fn cells(
                 rollover: largest + 1.0,
                 ceiling_per_h: ceiling_l_per_h,
             };
-            let silent = value.is_none();
-            let booked = counter.add(value, Some(Booked::default()), plate, now)?;
-            Some(Booked {
-                estimated: silent,
-                ..booked
-            })
+            // A counter that is silent for a while makes up for it when it returns.
+            let nothing = Booked {
+                estimated: value.is_none(),
+                ..Booked::default()
+            };
+            let known = value.is_some() || counter.is_known();
+            counter.add(value, Some(nothing).filter(|_| known), plate, now)
         };
         let points = &unit.points;
         let spray = count(
@@ -107,7 +108,7 @@ pub(super) fn cycles_of_concentration(site: &Site) -> Option<f64> {
         .reduce(f64::min)
 }
 
-/// Make-up for a heat rejected by towers, L: M = E CoC / (CoC - 1).
+/// Make-up for a heat rejected by towers, L: `M = E CoC / (CoC - 1)`.
 pub(super) fn makeup_for_heat_l(heat_kwh: f64, cycles: f64) -> f64 {
     LATENT_SHARE * heat_kwh.max(0.0) / LATENT_KWH_PER_L * cycles / (cycles - 1.0)
 }

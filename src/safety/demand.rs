@@ -122,7 +122,9 @@ mod tests {
 
     fn joined(write: &WriteSpec, values: &[f64]) -> Option<f64> {
         let mut demand = Demand::default();
-        values.iter().for_each(|value| demand.add(write, *value));
+        for value in values {
+            demand.add(write, *value);
+        }
         demand.value
     }
 

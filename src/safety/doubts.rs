@@ -215,7 +215,9 @@ impl Balance {
         let larger = racks_kw.max(carried_kw);
         let residual = (racks_kw - carried_kw).abs() / larger.max(f64::MIN_POSITIVE);
         self.watched_s += dt_s;
-        let told = facts.notices.held_before(Code::EnergyImbalance, Subject::Point(subject));
+        let told = facts
+            .notices
+            .held_before(Code::EnergyImbalance, Subject::Point(subject));
         let bound = if told { RESIDUAL.1 } else { RESIDUAL.0 };
         if self.watched_s > BALANCE_S && larger > LEAST_HEAT * rated_kw && residual > bound {
             facts

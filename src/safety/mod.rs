@@ -19,6 +19,7 @@
 //! | `authority` | who may write: demotion and return |
 //! | `held` | the setpoints that are ours, and whether the devices took them |
 //! | `ruling` | from a wish to a value: band, demands, dew point, bounds, rates |
+//! | `round` | one round over all setpoints, and the heartbeats |
 //! | `commands` | the sealed result |
 #![cfg_attr(
     not(test),
@@ -48,6 +49,7 @@ mod notices;
 mod readings;
 mod report;
 mod requests;
+mod round;
 mod ruling;
 mod state;
 mod surroundings;
@@ -83,17 +85,20 @@ pub fn judge(
     let stopped = requests::hear(site, requests, state, &mut notices, now);
     let wishes = wishes::sift(site, plan, &mut notices);
     authority::settle(site, facts, &wishes, state, &mut notices, now);
-    let (list, changes) = if stopped {
-        (held::hand_back(site, &mut state.held), vec![])
+    let round = if stopped {
+        round::Round {
+            commands: held::hand_back(site, &mut state.held),
+            ..round::Round::default()
+        }
     } else {
-        ruling::rule(site, facts, &wishes, snapshot, state, &mut notices, now)
+        round::go(site, facts, &wishes, snapshot, state, &mut notices, now)
     };
     let report = SafetyReport {
         zones: authority::report(site, facts, state),
-        changes,
+        changes: round.changes,
         events: notices.close(site, &mut state.active),
     };
-    (Commands::seal(state.cycle, list), report)
+    (Commands::seal(state.cycle, round.commands), report)
 }
 
 /// The commands that give every point that is held back to the plant as found: shutdown, a panic and a person's stop

@@ -1,21 +1,7 @@
-//! From a wish to a value: band, demands, dew point, bounds, rates.
+//! From a wish to a value: band, demands, dew point, bounds, rates. One setpoint at a time, and pure.
 
-use super::authority::ZoneState;
-use super::commands::Command;
-use super::demand::{self, Demand, within};
-use super::devices;
-use super::facts::Facts;
-use super::held::{Held, Verdict};
-use super::notices::{Code, Notices, Subject};
-use super::report::Change;
-use super::state::State;
-use super::wishes::{Wishes, is_setpoint};
-use crate::site::{Authority, Direction, PointId, PointSpec, Site, WriteSpec};
-use crate::snapshot::{Author, Now, Quality, Severity, Snapshot};
-use thermo::Unit;
-
-/// How far a read-back may lie from what was sent, as a share of the range: the resolution of coarse registers.
-const READ_BACK: f64 = 0.005;
+use super::demand::{Demand, within};
+use crate::site::{Direction, WriteSpec};
 
 /// What decided a value; later rules overrule earlier ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +29,7 @@ pub(super) enum Rule {
 }
 
 impl Rule {
-    const fn why(self) -> &'static str {
+    pub(super) const fn why(self) -> &'static str {
         match self {
             Self::Plan => "as planned",
             Self::Override => "held by an operator",
@@ -118,7 +104,7 @@ impl Case {
 
 /// The band of bounded authority. Where a fault has brought it about, it is open towards more cooling: losing a reading
 /// must not keep a plan from cooling more.
-fn band(write: &WriteSpec, anchor: f64, demoted: bool) -> (f64, f64) {
+pub(super) fn band(write: &WriteSpec, anchor: f64, demoted: bool) -> (f64, f64) {
     let half = write.bounded_band.abs();
     match write.more_cooling {
         Direction::Up if demoted => (anchor - half, write.max),
@@ -134,148 +120,5 @@ fn then((value, rule): (f64, Rule), by: Rule, change: impl FnOnce(f64) -> f64) -
         (value, rule)
     } else {
         (to, by)
-    }
-}
-
-/// Rules on every setpoint.
-pub(super) fn rule(
-    site: &Site,
-    facts: &Facts,
-    wishes: &Wishes<'_>,
-    snapshot: &Snapshot,
-    state: &mut State,
-    notices: &mut Notices,
-    now: Now,
-) -> (Vec<Command>, Vec<Change>) {
-    let minutes = state.since_judged_s(site, now) / 60.0;
-    let demands = demand::gather(site, facts);
-    let (mut commands, mut changes) = (vec![], vec![]);
-    let mut holding = vec![false; site.devices.len()];
-    for (((spec, demand), index), point) in site.points.iter().zip(demands).zip(0..).zip((0..).map(PointId)) {
-        let Some(write) = spec.write.filter(|_| is_setpoint(spec)) else {
-            continue;
-        };
-        let zone = state.zones.get(spec.zone.0);
-        let authority = zone.map_or(Authority::Observe, ZoneState::effective);
-        let demoted = zone.is_some_and(ZoneState::is_demoted);
-        let armed = state.devices.get(spec.device.0).is_some_and(|device| device.armed);
-        let ours = armed && authority >= Authority::Bounded;
-        if !ours && !state.held.contains_key(&point) {
-            continue;
-        }
-        let read = snapshot
-            .reading(point)
-            .filter(|reading| reading.quality == Quality::Good);
-        let found = read.map_or(write.release, |reading| reading.value);
-        let held = state.held.entry(point).or_insert_with(|| Held::found(found, now));
-        let local = facts.local.get(spec.device.0).copied().unwrap_or(false);
-        if local {
-            held.follow(found, now);
-        } else if let Some(read) = read {
-            let memory_s = site.safety.veto_window_s;
-            let tolerance = READ_BACK * (write.max - write.min);
-            let sent = held.last();
-            let verdict = held.verify(read.value, read.mono_ms, tolerance, memory_s, now);
-            tell(spec, sent, verdict, notices);
-        }
-        held.retry(site.safety.return_after_s, now);
-        if let Some(slot) = holding.get_mut(spec.device.0) {
-            *slot = true;
-        }
-        if held.is_yielded() {
-            notices.holds(site, Code::PointYielded, Subject::Point(point), || {
-                "another writer keeps changing it: it is left alone until a person sets the zone's authority".into()
-            });
-            if let Some(wanted) = wishes.value(index) {
-                changes.push(Change {
-                    tag: spec.tag.clone(),
-                    wanted,
-                    given: None,
-                    why: "left to another writer".into(),
-                });
-            }
-            continue;
-        }
-        let last = held.last().unwrap_or(found);
-        let held_by = state.overrides.get(&point);
-        let wanted = match (wishes.value(index), held_by) {
-            _ if !ours => (write.release, Rule::Release),
-            _ if local => (last, Rule::Followed),
-            (_, Some(held_by)) => (held_by.value, Rule::Override),
-            _ if wishes.is_rejected(spec.zone) => (last, Rule::Refused),
-            (Some(value), None) => (value, Rule::Plan),
-            (None, None) => (write.release, Rule::Release),
-        };
-        let case = Case {
-            write,
-            last,
-            wanted,
-            band: (held.anchor(ours && authority == Authority::Bounded)).map(|anchor| band(&write, anchor, demoted)),
-            demand,
-            minutes,
-        };
-        let (value, by) = case.decide();
-        let value = if spec.unit == Unit::Flag { value.round() } else { value };
-        let author = match by {
-            Rule::Plan | Rule::Band => Author::Strategy(wishes.plan.strategy),
-            Rule::Override => held_by.map_or(Author::Safety, |held_by| held_by.author.clone()),
-            Rule::Release => Author::Release,
-            Rule::Rate => match wanted.1 {
-                Rule::Plan => Author::Strategy(wishes.plan.strategy),
-                Rule::Override => held_by.map_or(Author::Safety, |held_by| held_by.author.clone()),
-                Rule::Release => Author::Release,
-                Rule::Refused
-                | Rule::Followed
-                | Rule::Band
-                | Rule::Hold
-                | Rule::Demand
-                | Rule::DewPoint
-                | Rule::Rate => Author::Safety,
-            },
-            Rule::Refused | Rule::Followed | Rule::Hold | Rule::Demand | Rule::DewPoint => Author::Safety,
-        };
-        if let Some(wish) = held_by.map(|held_by| held_by.value).or(wishes.value(index))
-            && (wish.to_bits() != value.to_bits())
-        {
-            changes.push(Change {
-                tag: spec.tag.clone(),
-                wanted: wish,
-                given: Some(value),
-                why: by.why().into(),
-            });
-        }
-        if !ours && value.to_bits() == write.release.to_bits() && last.to_bits() == value.to_bits() {
-            state.held.remove(&point);
-            continue;
-        }
-        held.send(value, now);
-        commands.push(Command::new(point, value, author));
-    }
-    beat(site, state, &holding, &mut commands);
-    (commands, changes)
-}
-
-fn tell(spec: &PointSpec, sent: Option<f64>, verdict: Verdict, notices: &mut Notices) {
-    let found = match verdict {
-        Verdict::Ours => return,
-        Verdict::Adopted(found) | Verdict::Yielded(found) => found,
-    };
-    let sent = sent.unwrap_or(found);
-    let text = format!("was set to {sent} and reads back as {found}; the device's value is taken over");
-    notices.tell(Severity::Warning, "write_mismatch", spec.tag.clone(), text);
-}
-
-/// A heartbeat for every device of which we hold a setpoint: the cycle's number in 16 bits.
-fn beat(site: &Site, state: &mut State, holding: &[bool], commands: &mut Vec<Command>) {
-    let number = u16::try_from(state.cycle % 65_536).unwrap_or_default();
-    for unit in devices::units(site) {
-        let holds = holding.get(unit.device.0).copied().unwrap_or(false);
-        let Some(device) = state.devices.get_mut(unit.device.0) else {
-            continue;
-        };
-        device.beaten = if holds { device.beaten.saturating_add(1) } else { 0 };
-        if let Some(point) = unit.heartbeat.filter(|_| holds) {
-            commands.push(Command::new(point, f64::from(number), Author::Safety));
-        }
     }
 }

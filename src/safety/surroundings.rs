@@ -67,7 +67,9 @@ fn weather(readings: &Readings<'_>, facts: &mut Facts) {
         .max(30_000.0);
     let wet_bulb_c = clamped::wet_bulb_c(within(dry_bulb_c, -60.0, 70.0), humidity, pressure_pa);
     let design_c = site.limits.design_wet_bulb_c;
-    let told = facts.notices.held_before(Code::WeatherOutsideDesign, Subject::Point(point));
+    let told = facts
+        .notices
+        .held_before(Code::WeatherOutsideDesign, Subject::Point(point));
     if wet_bulb_c > design_c - if told { WEATHER_HYSTERESIS_K } else { 0.0 } {
         facts
             .notices

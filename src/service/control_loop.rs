@@ -48,6 +48,7 @@ impl ControlLoop {
     /// Runs until told to stop, or until a step panics; then gives every point back, whatever happened.
     pub(super) async fn run(mut self) -> Ended {
         let period = self.clock.real(self.core.site.control.cycle_s);
+        self.first_readings(period).await;
         let mut ticks = tokio::time::interval(period);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         let mut pace = Pace::default();
@@ -105,6 +106,28 @@ impl ControlLoop {
         };
         self.release(&ended).await;
         ended
+    }
+
+    /// Waits until every required point has reported, at most one period: a first cycle on an empty snapshot would only
+    /// say that nothing is known yet.
+    async fn first_readings(&self, period: Duration) {
+        const LOOK: Duration = Duration::from_millis(20);
+        let site = &self.core.site;
+        let reported = || {
+            let readings = self.field.take_snapshot(self.clock.now()).readings;
+            site.points
+                .iter()
+                .zip(&readings)
+                .all(|(point, reading)| !point.required || reading.is_some())
+        };
+        let looks = async {
+            while !reported() {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        if tokio::time::timeout(period, looks).await.is_err() {
+            tracing::info!("not every required point has reported within a cycle: control begins all the same");
+        }
     }
 
     fn inputs(&mut self, now: Now, imposed: bool) -> Inputs {

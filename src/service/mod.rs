@@ -1,6 +1,6 @@
 //! Wires the rooms: the clock, the tick, supervision, release, start and stop.
 //!
-//! One task owns the run state: the [`control_loop`]. Everything else hands values to it or takes values from it.
+//! One task owns the run state: the control loop. Everything else hands values to it or takes values from it.
 
 pub mod clock;
 mod control_loop;

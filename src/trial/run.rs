@@ -85,7 +85,7 @@ pub fn run(site: &Site, options: &Options, mut progress: impl FnMut(StrategyKind
         };
         let share = |part: f64| done as f64 + part;
         let run = run_one(&core, *strategy, world.clone(), options.days, |part| {
-            progress(*strategy, share(part))
+            progress(*strategy, share(part));
         });
         trial.runs.push(run);
     }

@@ -8,10 +8,18 @@ use isotherm::snapshot::{Author, RequestKind};
 #[test]
 fn observing_and_advising_write_nothing() {
     for authority in [Authority::Observe, Authority::Advise] {
-        let bench = Bench::with(|site| site.zones[0].authority = authority).plan(PRESSURE, 100.0).run(60.0);
+        let bench = Bench::with(|site| site.zones[0].authority = authority)
+            .plan(PRESSURE, 100.0)
+            .run(60.0);
         assert!(bench.commands.is_empty());
-        let bench = bench.expect_authority(authority).override_for(PRESSURE, 100.0, 60.0).cycle();
-        bench.expect_events("request_refused", 1).release().expect_unwritten(PRESSURE);
+        let bench = bench
+            .expect_authority(authority)
+            .override_for(PRESSURE, 100.0, 60.0)
+            .cycle();
+        bench
+            .expect_events("request_refused", 1)
+            .release()
+            .expect_unwritten(PRESSURE);
     }
 }
 
@@ -31,33 +39,62 @@ fn bounded_stays_in_the_band_around_the_setpoint_found_unless_safety_demands() {
 
 #[test]
 fn the_end_of_authority_is_a_ramp_to_release_and_then_silence() {
-    let bench = Bench::steady().authority(Authority::Observe).cycle().expect(PRESSURE, 125.0);
+    let bench = Bench::steady()
+        .authority(Authority::Observe)
+        .cycle()
+        .expect(PRESSURE, 125.0);
     assert_eq!(bench.author(PRESSURE), Some(&Author::Release));
     let bench = bench.cycle().expect(PRESSURE, 150.0).run(120.0);
     assert!(bench.commands.is_empty(), "{:?}", bench.commands);
-    bench.expect_authority(Authority::Observe).expect_events("authority_set", 1);
+    bench
+        .expect_authority(Authority::Observe)
+        .expect_events("authority_set", 1);
 }
 
 #[test]
 fn stop_gives_everything_back_in_the_same_cycle() {
-    let bench = Bench::steady().ask(RequestKind::Stop).cycle().expect(PRESSURE, 150.0).expect_unwritten("cdu1.heartbeat");
-    let bench = bench.expect_authority(Authority::Observe).expect_events("stopped", 1).cycle();
+    let bench = Bench::steady()
+        .ask(RequestKind::Stop)
+        .cycle()
+        .expect(PRESSURE, 150.0)
+        .expect_unwritten("cdu1.heartbeat");
+    let bench = bench
+        .expect_authority(Authority::Observe)
+        .expect_events("stopped", 1)
+        .cycle();
     assert!(bench.commands.is_empty());
 }
 
 #[test]
 fn release_gives_back_what_was_held_and_nothing_else() {
-    Bench::steady().release().expect(PRESSURE, 150.0).expect(SUPPLY, 25.0).expect_unwritten("cdu1.heartbeat");
+    Bench::steady()
+        .release()
+        .expect(PRESSURE, 150.0)
+        .expect(SUPPLY, 25.0)
+        .expect_unwritten("cdu1.heartbeat");
     Bench::new().release().expect_unwritten(PRESSURE);
 }
 
 #[test]
 fn vetoes_lower_authority_step_by_step_and_clean_time_returns_it() {
-    let bench = Bench::steady().plan(LOOP_PRESSURE, f64::NAN).run(45.0).expect_authority(Authority::Full);
-    let bench = bench.cycle().expect_authority(Authority::Bounded).run(50.0).expect_authority(Authority::Advise);
+    let bench = Bench::steady()
+        .plan(LOOP_PRESSURE, f64::NAN)
+        .run(45.0)
+        .expect_authority(Authority::Full);
+    let bench = bench
+        .cycle()
+        .expect_authority(Authority::Bounded)
+        .run(50.0)
+        .expect_authority(Authority::Advise);
     let bench = bench.expect_events("authority_demoted", 2).plan(LOOP_PRESSURE, 150.0);
-    let bench = bench.run(1795.0).expect_authority(Authority::Advise).expect_unwritten(PRESSURE);
-    bench.run(10.0).expect_authority(Authority::Full).expect_events("authority_returned", 1);
+    let bench = bench
+        .run(1795.0)
+        .expect_authority(Authority::Advise)
+        .expect_unwritten(PRESSURE);
+    bench
+        .run(10.0)
+        .expect_authority(Authority::Full)
+        .expect_events("authority_returned", 1);
 }
 
 #[test]
@@ -72,12 +109,19 @@ fn lost_readings_lower_to_bounded_and_boot_does_not() {
         .expect_authority(Authority::Bounded)
         .run(10.0)
         .expect_authority(Authority::Full);
-    Bench::new().silence("r01.power").run(60.0).expect_level(Level::Failsafe).expect_authority(Authority::Full);
+    Bench::new()
+        .silence("r01.power")
+        .run(60.0)
+        .expect_level(Level::Failsafe)
+        .expect_authority(Authority::Full);
 }
 
 #[test]
 fn only_a_person_raises_authority() {
-    let raise = || RequestKind::SetAuthority { zone: ZoneId(0), authority: Authority::Full };
+    let raise = || RequestKind::SetAuthority {
+        zone: ZoneId(0),
+        authority: Authority::Full,
+    };
     Bench::with(|site| site.zones[0].authority = Authority::Advise)
         .ask_as(Author::Strategy(StrategyKind::Predictive), raise())
         .cycle()

@@ -1,5 +1,7 @@
 //! The demo hall on paper: every reading is what the test says it is, every device takes what is written.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+
 use isotherm::safety::{self, Commands, Level, SafetyReport, State};
 use isotherm::site::{Authority, PointId, Site, StrategyKind, load_embedded};
 use isotherm::snapshot::{
@@ -79,7 +81,11 @@ impl Bench {
             };
             values.insert(PointId(index), value);
         }
-        let now = Now { mono_ms: 1_000_000, wall_ms: 1_750_000_000_000, utc_offset_s: 7200 };
+        let now = Now {
+            mono_ms: 1_000_000,
+            wall_ms: 1_750_000_000_000,
+            utc_offset_s: 7200,
+        };
         Self {
             site,
             state: State::default(),
@@ -114,20 +120,14 @@ impl Bench {
         self
     }
 
-    /// All readings of a quantity.
-    pub(super) fn set_all(mut self, quantity: &str, value: f64) -> Self {
-        for (index, spec) in self.site.points.iter().enumerate() {
-            if spec.quantity == quantity && spec.write.is_none() {
-                self.values.insert(PointId(index), value);
-            }
-        }
-        self
-    }
-
     /// No new sample of a point any more; `forget` also its last one, as after a restart of the gateway.
     pub(super) fn lose(mut self, tag: &str) -> Self {
         let id = self.id(tag);
-        let last = Reading { value: self.values[&id], quality: Quality::Good, mono_ms: self.now.mono_ms };
+        let last = Reading {
+            value: self.values[&id],
+            quality: Quality::Good,
+            mono_ms: self.now.mono_ms,
+        };
         self.lost.insert(id, Some(last));
         self
     }
@@ -197,13 +197,20 @@ impl Bench {
     }
 
     pub(super) fn authority(self, authority: Authority) -> Self {
-        self.ask(RequestKind::SetAuthority { zone: isotherm::site::ZoneId(0), authority })
+        self.ask(RequestKind::SetAuthority {
+            zone: isotherm::site::ZoneId(0),
+            authority,
+        })
     }
 
     fn snapshot(&self) -> Snapshot {
         let mut snapshot = Snapshot::empty(self.site.points.len(), self.now);
         for (id, value) in &self.values {
-            let fresh = Reading { value: value + self.tremble(*id), quality: Quality::Good, mono_ms: self.now.mono_ms };
+            let fresh = Reading {
+                value: value + self.tremble(*id),
+                quality: Quality::Good,
+                mono_ms: self.now.mono_ms,
+            };
             let mut reading = match self.lost.get(id) {
                 Some(last) => *last,
                 None => Some(fresh),
@@ -224,7 +231,11 @@ impl Bench {
 
     /// One cycle; the devices then hold what was commanded.
     pub(super) fn cycle(mut self) -> Self {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "seconds of a test")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "seconds of a test"
+        )]
         let step_ms = (self.cycle_s() * 1000.0) as u64;
         self.now.mono_ms += step_ms;
         self.now.wall_ms = self.now.wall_ms.saturating_add_unsigned(step_ms);
@@ -232,13 +243,27 @@ impl Bench {
         let plan = Plan {
             strategy: StrategyKind::TrimRespond,
             status: PlanStatus::Complete,
-            setpoints: self.plan.iter().map(|(point, value)| Setpoint { point: *point, value: *value }).collect(),
+            setpoints: self
+                .plan
+                .iter()
+                .map(|(point, value)| Setpoint {
+                    point: *point,
+                    value: *value,
+                })
+                .collect(),
             report: PlanReport::default(),
         };
         let facts = safety::assess(&self.site, &snapshot, &mut self.state, self.now);
         let requests = std::mem::take(&mut self.requests);
-        let (commands, report) =
-            safety::judge(&self.site, &facts, &plan, &requests, &snapshot, &mut self.state, self.now);
+        let (commands, report) = safety::judge(
+            &self.site,
+            &facts,
+            &plan,
+            &requests,
+            &snapshot,
+            &mut self.state,
+            self.now,
+        );
         self.take(&commands);
         self.events.extend(report.events.iter().cloned());
         self.report = report;
@@ -248,7 +273,8 @@ impl Bench {
     fn take(&mut self, commands: &Commands) {
         self.commands.clear();
         for command in commands.iter() {
-            self.commands.insert(command.point(), (command.value(), command.author().clone()));
+            self.commands
+                .insert(command.point(), (command.value(), command.author().clone()));
             if !self.deaf.contains(&command.point()) {
                 self.values.insert(command.point(), command.value());
             }
@@ -284,7 +310,10 @@ impl Bench {
     #[track_caller]
     pub(super) fn expect(self, tag: &str, value: f64) -> Self {
         let found = self.commanded(tag);
-        assert!(found.is_some_and(|found| (found - value).abs() < 1e-3), "{tag}: {found:?}, expected {value}");
+        assert!(
+            found.is_some_and(|found| (found - value).abs() < 1e-3),
+            "{tag}: {found:?}, expected {value}"
+        );
         self
     }
 
@@ -302,7 +331,11 @@ impl Bench {
 
     #[track_caller]
     pub(super) fn expect_authority(self, authority: Authority) -> Self {
-        assert_eq!(self.report.zones[0].authority, authority, "{:?}", self.report.zones[0].causes);
+        assert_eq!(
+            self.report.zones[0].authority, authority,
+            "{:?}",
+            self.report.zones[0].causes
+        );
         self
     }
 
@@ -317,7 +350,10 @@ impl Bench {
 
     #[track_caller]
     pub(super) fn expect_event_about(self, code: &str, subject: &str) -> Self {
-        let found = self.events.iter().any(|event| event.code == code && event.subject == subject);
+        let found = self
+            .events
+            .iter()
+            .any(|event| event.code == code && event.subject == subject);
         assert!(found, "{code} about {subject} in {:#?}", self.events);
         self
     }

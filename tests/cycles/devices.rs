@@ -32,8 +32,16 @@ fn a_device_that_loses_its_timeout_is_ramped_to_release_and_left() {
 
 #[test]
 fn every_cycle_has_its_beat() {
-    let bench = Bench::new().cycle().expect("cdu1.heartbeat", 1.0).cycle().expect("tower3.heartbeat", 2.0);
-    bench.run(5.0 * 65_533.0).expect("loop1.heartbeat", 65_535.0).cycle().expect("loop1.heartbeat", 0.0);
+    let bench = Bench::new()
+        .cycle()
+        .expect("cdu1.heartbeat", 1.0)
+        .cycle()
+        .expect("tower3.heartbeat", 2.0);
+    bench
+        .run(5.0 * 65_533.0)
+        .expect("loop1.heartbeat", 65_535.0)
+        .cycle()
+        .expect("loop1.heartbeat", 0.0);
 }
 
 #[test]
@@ -86,5 +94,7 @@ fn a_changed_setpoint_is_taken_over_and_fought_for_only_so_often() {
 #[test]
 fn a_device_that_refuses_writes_is_noticed() {
     let bench = Bench::steady().refuse(PRESSURE).plan(PRESSURE, 200.0).run(60.0);
-    bench.expect_event_about("write_mismatch", PRESSURE).expect_event_about("point_yielded", PRESSURE);
+    bench
+        .expect_event_about("write_mismatch", PRESSURE)
+        .expect_event_about("point_yielded", PRESSURE);
 }

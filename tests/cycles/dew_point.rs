@@ -1,12 +1,19 @@
 //! The floor under supply temperatures: checklist item 14.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use super::bench::{Bench, SUPPLY};
 use isotherm::safety::Level;
 use thermo::moist_air::dew_point;
 use thermo::{Celsius, Fraction};
 
+/// What the floor should be, by the exact dew point and the demo's margin.
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
 fn floor(room_c: f64, humidity: f64) -> f64 {
-    dew_point(Celsius::new(room_c).unwrap(), Fraction::new(humidity).unwrap()).unwrap().get() + 3.0
+    dew_point(Celsius::new(room_c).unwrap(), Fraction::new(humidity).unwrap())
+        .unwrap()
+        .get()
+        + 3.0
 }
 
 #[test]
@@ -37,7 +44,11 @@ fn a_rising_dew_point_lifts_the_setpoint_at_once() {
 
 #[test]
 fn a_lost_humidity_sensor_drifts_and_then_takes_the_fixed_minimum() {
-    let bench = Bench::steady().plan(SUPPLY, 18.0).run(300.0).lose("air1.room_relative_humidity").run(60.0);
+    let bench = Bench::steady()
+        .plan(SUPPLY, 18.0)
+        .run(300.0)
+        .lose("air1.room_relative_humidity")
+        .run(60.0);
     // Beyond one cycle of 5 s: 0.0005 of humidity a second. The temperature is fresh.
     let bench = bench.expect(SUPPLY, 18.0).expect_level(Level::Normal);
     assert!(floor(24.0, 0.4 + 0.0005 * 55.0) < 18.0);

@@ -63,7 +63,9 @@ fn a_frozen_sensor_is_lost_once_the_heat_has_moved() {
     let frozen = "cdu1.secondary_supply_temperature";
     let mut bench = Bench::steady().freeze(frozen).run(300.0).expect_level(Level::Normal);
     for rack in ["r01", "r02", "r03", "r04"] {
-        bench = bench.set(&format!("{rack}.power"), 2.0 * RACK_KW - 10.0).set(&format!("{rack}.chip_margin"), 20.0);
+        bench = bench
+            .set(&format!("{rack}.power"), 2.0 * RACK_KW - 10.0)
+            .set(&format!("{rack}.chip_margin"), 20.0);
     }
     bench
         .set("cdu1.secondary_return_temperature", 43.0)

@@ -1,5 +1,6 @@
 //! What the tests of the whole service share: a running hall with its controller, and waiting with deadlines.
 #![allow(dead_code, reason = "each test file uses its own part")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use isotherm::api::Mode;
 use isotherm::service::clock::Origin;

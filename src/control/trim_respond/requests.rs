@@ -65,6 +65,7 @@ pub(super) fn of_room(view: &View<'_>, unit: &AirUnit) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::float_cmp, reason = "requests are whole numbers")]
     use super::graded;
 
     #[test]

@@ -13,12 +13,23 @@ pub(crate) fn rated_flow_lpm(unit: &FacilityLoop) -> f64 {
     unit.nameplate.pump_flow_lpm * unit.nameplate.pumps as f64
 }
 
-/// Power of a loop's pumps, kW: hydraulic work at the rated point's efficiency.
+/// Power of a loop's pumps, kW: hydraulic work over the efficiencies of pump, motor and drive, of which the latter two fall
+/// steeply at small loads (Bernier and Bourret, ASHRAE Journal 41/12, 1999).
 pub(crate) fn pump_kw(unit: &FacilityLoop, flow_lpm: f64, header_kpa: f64) -> f64 {
     let plate = &unit.nameplate;
     let share = flow_lpm / rated_flow_lpm(unit);
     let head_kpa = header_kpa + PIPE_SHARE * plate.pump_head_kpa * share * share;
-    plate.pump_kw * plate.pumps as f64 * share * (head_kpa / plate.pump_head_kpa).max(0.05)
+    let running = (flow_lpm / plate.pump_flow_lpm).ceil().clamp(1.0, plate.pumps as f64);
+    let load = (flow_lpm / (running * plate.pump_flow_lpm) * head_kpa / plate.pump_head_kpa).max(1e-3);
+    let speed = (head_kpa / plate.pump_head_kpa).max(0.0).sqrt().clamp(plate.pump_min_speed, 1.0);
+    running * plate.pump_kw * load * drive_efficiency(1.0, 1.0) / drive_efficiency(load, speed)
+}
+
+/// Efficiency of motor and variable-speed drive at shares of the rated load and speed.
+fn drive_efficiency(load: f64, speed: f64) -> f64 {
+    let motor = 0.941_87 * (1.0 - libm::exp(-9.04 * load));
+    let drive = 0.5067 + speed * (1.283 + speed * (-1.42 + speed * 0.5842));
+    motor * drive
 }
 
 /// Heat that a network takes from facility water, kW, its valve fully open. The network throttles its own flow so that its
@@ -57,6 +68,13 @@ pub(crate) fn export_kw(plate: &ReuseNameplate, flow_lpm: f64, return_c: f64, ne
 mod tests {
     use super::*;
     use crate::site::load_embedded;
+
+    #[test]
+    fn drive_efficiency_vectors() {
+        for (load, speed, expected) in [(1.0, 1.0, 0.941_758 * 0.9539), (0.5, 0.5, 0.931_614 * 0.866_225), (0.2, 0.2, 0.787_420 * 0.711_174)] {
+            assert!((drive_efficiency(load, speed) - expected).abs() < 2e-5);
+        }
+    }
 
     #[test]
     fn pumps_meet_their_nameplate() {
