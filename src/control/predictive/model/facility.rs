@@ -21,7 +21,10 @@ pub(crate) fn pump_kw(unit: &FacilityLoop, flow_lpm: f64, header_kpa: f64) -> f6
     let head_kpa = header_kpa + PIPE_SHARE * plate.pump_head_kpa * share * share;
     let running = (flow_lpm / plate.pump_flow_lpm).ceil().clamp(1.0, plate.pumps as f64);
     let load = (flow_lpm / (running * plate.pump_flow_lpm) * head_kpa / plate.pump_head_kpa).max(1e-3);
-    let speed = (head_kpa / plate.pump_head_kpa).max(0.0).sqrt().clamp(plate.pump_min_speed, 1.0);
+    let speed = (head_kpa / plate.pump_head_kpa)
+        .max(0.0)
+        .sqrt()
+        .clamp(plate.pump_min_speed, 1.0);
     running * plate.pump_kw * load * drive_efficiency(1.0, 1.0) / drive_efficiency(load, speed)
 }
 
@@ -71,7 +74,11 @@ mod tests {
 
     #[test]
     fn drive_efficiency_vectors() {
-        for (load, speed, expected) in [(1.0, 1.0, 0.941_758 * 0.9539), (0.5, 0.5, 0.931_614 * 0.866_225), (0.2, 0.2, 0.787_420 * 0.711_174)] {
+        for (load, speed, expected) in [
+            (1.0, 1.0, 0.941_758 * 0.9539),
+            (0.5, 0.5, 0.931_614 * 0.866_225),
+            (0.2, 0.2, 0.787_420 * 0.711_174),
+        ] {
             assert!((drive_efficiency(load, speed) - expected).abs() < 2e-5);
         }
     }

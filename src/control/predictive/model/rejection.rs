@@ -98,13 +98,12 @@ pub(crate) fn water_l_per_h(plate: &RejectionNameplate, duty: Duty, outdoors: &O
         return (0.0, 0.0);
     }
     let surface_c = duty.leaving_c + 0.5 * duty.range_k();
-    let enthalpy = moist_air::clamped::saturated_enthalpy_kj_kg(surface_c, outdoors.pressure_pa)
-        - moist_air::clamped::saturated_enthalpy_kj_kg(outdoors.wet_bulb_c, outdoors.pressure_pa);
-    let wet = moist_air::clamped::humidity_ratio(outdoors.wet_bulb_c, 1.0, outdoors.pressure_pa);
+    let enthalpy = saturated_enthalpy_kj_kg(surface_c, outdoors.pressure_pa)
+        - saturated_enthalpy_kj_kg(outdoors.wet_bulb_c, outdoors.pressure_pa);
+    let wet = humidity_ratio(outdoors.wet_bulb_c, 1.0, outdoors.pressure_pa);
     // Along a line of constant wet bulb the humidity falls by the sensible heat over the heat of evaporation.
     let air = wet - 1.006 * (outdoors.dry_bulb_c - outdoors.wet_bulb_c) / 2501.0;
-    let latent = (2501.0 * (moist_air::clamped::humidity_ratio(surface_c, 1.0, outdoors.pressure_pa) - air) / enthalpy)
-        .clamp(0.3, 1.2);
+    let latent = (2501.0 * (humidity_ratio(surface_c, 1.0, outdoors.pressure_pa) - air) / enthalpy).clamp(0.3, 1.2);
     let evaporation = latent * duty.heat_kw / EVAPORATION_KWH_KG;
     let blowdown = evaporation / (plate.cycles_of_concentration - 1.0).max(0.1);
     (evaporation + blowdown + DRIFT_SHARE * 60.0 * duty.flow_lpm, blowdown)
