@@ -321,7 +321,7 @@ impl<'a> Trial<'a> {
                 flow_lpm,
                 return_c,
                 network_c,
-                self.learned.demand[id.0],
+                self.learned.demand_kw[id.0],
             );
             1.0
         });

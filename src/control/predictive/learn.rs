@@ -37,8 +37,8 @@ pub(super) struct Learned {
     pub rejection: Vec<f64>,
     /// Ratios of each air unit.
     pub air_units: Vec<AirRatios>,
-    /// Largest share of its rated flow that each network takes at present.
-    pub demand: Vec<f64>,
+    /// Heat that each network takes at most at present, kW.
+    pub demand_kw: Vec<f64>,
     /// Each rack's power in the last cycle, kW.
     last_kw: Vec<f64>,
     updated_mono_ms: Option<u64>,
@@ -67,8 +67,8 @@ impl Learned {
         for (unit, ratios) in site.air_units.iter().zip(&mut self.air_units) {
             learn_air(view, unit, ratios, share);
         }
-        for (unit, demand) in site.reuse.iter().zip(&mut self.demand) {
-            learn_demand(view, unit, demand, share);
+        for (unit, demand_kw) in site.reuse.iter().zip(&mut self.demand_kw) {
+            learn_demand(view, unit, demand_kw, share);
         }
     }
 
@@ -78,7 +78,9 @@ impl Learned {
         self.pumps.resize(site.loops.len(), 1.0);
         self.rejection.resize(site.loops.len(), 1.0);
         self.air_units.resize(site.air_units.len(), AirRatios::default());
-        self.demand.resize(site.reuse.len(), 1.0);
+        let known = self.demand_kw.len();
+        self.demand_kw
+            .extend(site.reuse.iter().skip(known).map(|unit| unit.nameplate.rated_kw));
         self.last_kw.resize(site.racks.len(), 0.0);
     }
 }
@@ -278,24 +280,21 @@ fn learn_air(view: &View<'_>, unit: &AirUnit, ratios: &mut AirRatios, share: f64
     }
 }
 
-fn learn_demand(view: &View<'_>, unit: &Reuse, demand: &mut f64, share: f64) {
-    let points = &unit.points;
-    let (Some(kw), Some(supply), Some(back), Some(position)) = (
+fn learn_demand(view: &View<'_>, unit: &Reuse, demand_kw: &mut f64, share: f64) {
+    let (plate, points) = (&unit.nameplate, &unit.points);
+    let (Some(kw), Some(supply), Some(position)) = (
         value(view, points.heat),
         value(view, points.network_supply_temperature),
-        value(view, points.network_return_temperature),
         value(view, points.valve_position),
     ) else {
         return;
     };
     // A supply warmer than the contract asks for means that the network throttles for want of demand. Behind a closed
     // valve, or at the contract's temperature, demand does not show: expect all of it again, slowly.
-    let plate = &unit.nameplate;
-    if position > 0.5 && supply - back > 1.0 && supply > plate.min_supply_c + 1.0 {
-        let seen = kw / (plate.network_flow_lpm * carries(Coolant::Water) * (supply - back));
-        *demand += share * (seen.clamp(0.0, 1.0) - *demand);
+    if position > 0.5 && supply > plate.min_supply_c + 1.0 {
+        *demand_kw += share * (kw.clamp(0.0, plate.rated_kw) - *demand_kw);
     } else {
-        *demand += 0.1 * share * (1.0 - *demand);
+        *demand_kw += 0.1 * share * (plate.rated_kw - *demand_kw);
     }
 }
 

@@ -35,9 +35,9 @@ fn drive_efficiency(load: f64, speed: f64) -> f64 {
     motor * drive
 }
 
-/// Heat that a network takes from facility water, kW, its valve fully open. The network throttles its own flow so that its
-/// supply is as warm as the contract says; `demand` is the largest share of its rated flow that it takes at present.
-pub(crate) fn export_kw(plate: &ReuseNameplate, flow_lpm: f64, return_c: f64, network_c: f64, demand: f64) -> f64 {
+/// Heat that a network takes from facility water, kW, its valve fully open: what the exchanger passes, with the network's flow
+/// throttled until its supply is as warm as the contract says, and at most `demand_kw`.
+pub(crate) fn export_kw(plate: &ReuseNameplate, flow_lpm: f64, return_c: f64, network_c: f64, demand_kw: f64) -> f64 {
     let network = plate.network_flow_lpm * carries(Coolant::Water);
     // The data sheet states no facility flow: taken as large as the network's.
     let drive_k = plate.approach_k + plate.rated_kw / network;
@@ -45,8 +45,8 @@ pub(crate) fn export_kw(plate: &ReuseNameplate, flow_lpm: f64, return_c: f64, ne
     let hot_share = flow_lpm / plate.network_flow_lpm;
     let heat = |share: f64| exchanger.heat_kw(hot_share, share, return_c - network_c);
     let warm_enough = |share: f64| network_c + heat(share) / (network * share) >= plate.min_supply_c;
-    let (mut low, mut high) = (0.0, demand.clamp(0.0, 1.0));
-    if return_c <= network_c || high <= 0.0 {
+    let (mut low, mut high) = (0.0, 1.0);
+    if return_c <= network_c {
         return 0.0;
     }
     if !warm_enough(high) {
@@ -63,7 +63,7 @@ pub(crate) fn export_kw(plate: &ReuseNameplate, flow_lpm: f64, return_c: f64, ne
     if high <= 0.0 {
         0.0
     } else {
-        heat(high).min(plate.rated_kw)
+        heat(high).min(plate.rated_kw).min(demand_kw)
     }
 }
 
@@ -95,11 +95,11 @@ mod tests {
     fn export_follows_the_contract() {
         let site = load_embedded("demo").unwrap().unwrap();
         let plate = &site.reuse[0].nameplate;
-        let export = |back: f64, demand: f64| export_kw(plate, 1200.0, back, 27.0, demand);
-        assert!(export(26.0, 1.0).abs() < 1e-9, "colder than the network");
-        assert!(export(29.5, 1.0).abs() < 1e-9, "never as warm as the contract says");
-        assert!(export(34.0, 1.0) > 100.0 && export(38.0, 1.0) > export(34.0, 1.0));
-        assert!(export(38.0, 0.1) < 60.0, "little demand");
-        assert!(export(60.0, 1.0) <= plate.rated_kw);
+        let export = |back: f64, demand_kw: f64| export_kw(plate, 1200.0, back, 27.0, demand_kw);
+        assert!(export(26.0, 500.0).abs() < 1e-9, "colder than the network");
+        assert!(export(29.5, 500.0).abs() < 1e-9, "never as warm as the contract says");
+        assert!(export(34.0, 500.0) > 100.0 && export(38.0, 500.0) > export(34.0, 500.0));
+        assert!((export(38.0, 60.0) - 60.0).abs() < 1e-9, "little demand");
+        assert!(export(60.0, 900.0) <= plate.rated_kw);
     }
 }
