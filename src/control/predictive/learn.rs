@@ -21,6 +21,8 @@ const TELLS: f64 = 0.15;
 const OPEN: f64 = 0.9;
 /// Change of a rack's power since the last cycle, as a share of its rating, up to which its chips are in balance with it.
 const STEADY: f64 = 0.05;
+/// Supply air above its setpoint from which the coil's valve must be open, K.
+const STARVED_K: f64 = 1.0;
 /// How much faster a chip hotter than believed is believed than a cooler one.
 const ALARM: f64 = 20.0;
 
@@ -271,12 +273,36 @@ fn learn_air(view: &View<'_>, unit: &AirUnit, ratios: &mut AirRatios, share: f64
         value(view, around.points.supply_temperature),
     ) {
         let water = (flow - cdus) / coils;
+        learn_coil_water(view, unit, ratios, water, supply, share);
         let (air, cold) = by_nameplate.coil.sides(speed, water);
         let effectiveness = air * warming_k / (air.min(cold) * (back - water_c));
         if water > TELLS && (0.2..0.95).contains(&effectiveness) {
             let ua = transfer_units(effectiveness, air.min(cold) / air.max(cold)) * air.min(cold);
             follow(&mut ratios.ua, ua / by_nameplate.coil.ua(speed, water), share);
         }
+    }
+}
+
+/// A coil has no valve position to read. Where its air is warmer than asked for, the valve is open and the flow tells the
+/// branch; where it holds its setpoint, the branch passes at least this flow, and perhaps more: that is tried slowly.
+fn learn_coil_water(view: &View<'_>, unit: &AirUnit, ratios: &mut AirRatios, water: f64, supply_c: f64, share: f64) {
+    let around = &view.site.loops[unit.facility_loop.0];
+    let branch_kpa = facility::branch_kpa(view.site, around);
+    let (Some(header), Some(setpoint_c)) = (
+        value(view, around.points.differential_pressure),
+        value(view, unit.points.supply_air_temperature_setpoint),
+    ) else {
+        return;
+    };
+    if header < TELLS * branch_kpa || water < TELLS {
+        return;
+    }
+    let seen = water / (header / branch_kpa).sqrt();
+    if supply_c > setpoint_c + STARVED_K {
+        follow(&mut ratios.water, seen, share);
+    } else if supply_c < setpoint_c + 0.5 * STARVED_K {
+        ratios.water += 0.1 * share * (BOUNDS.1 - ratios.water);
+        ratios.water = ratios.water.max(seen.min(BOUNDS.1));
     }
 }
 

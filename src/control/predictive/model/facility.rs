@@ -2,7 +2,7 @@
 
 use super::carries;
 use super::exchanger::Exchanger;
-use crate::site::{FacilityLoop, ReuseNameplate};
+use crate::site::{FacilityLoop, ReuseNameplate, Site};
 use thermo::Coolant;
 
 /// Part of a pump's rated head that pipes outside the hall take at rated flow.
@@ -11,6 +11,15 @@ const PIPE_SHARE: f64 = 0.4;
 /// Flow of a loop with all pumps at their rated point, L/min.
 pub(crate) fn rated_flow_lpm(unit: &FacilityLoop) -> f64 {
     unit.nameplate.pump_flow_lpm * unit.nameplate.pumps as f64
+}
+
+/// Pressure that a branch of a loop takes at its rated flow, kPa: that of its CDUs; data sheets of coils state none.
+pub(crate) fn branch_kpa(site: &Site, unit: &FacilityLoop) -> f64 {
+    let cdus = unit
+        .cdus
+        .iter()
+        .map(|id| site.cdus[id.0].nameplate.primary_pressure_kpa);
+    cdus.fold(0.0, f64::max)
 }
 
 /// Power of a loop's pumps, kW: hydraulic work over the efficiencies of pump, motor and drive, of which the latter two fall
