@@ -73,6 +73,18 @@ impl OperatingPoint {
     }
 }
 
+/// How an air unit runs at one facility-water temperature.
+#[derive(Debug, Clone, Copy)]
+struct Room {
+    point: AirPoint,
+    fan_kw: f64,
+    water_lpm: f64,
+    /// Header pressure with which the open coil takes its water, kPa.
+    header_kpa: f64,
+    /// How far the room's limit cannot be kept, 0 where it can.
+    short: f64,
+}
+
 /// What stays the same while candidates of one loop are compared.
 #[derive(Debug)]
 pub(super) struct Trial<'a> {
@@ -157,36 +169,16 @@ impl<'a> Trial<'a> {
             .zip(hints)
             .map(|(ladder, hint)| ladder.cheapest(water_c, litre_kw, hint));
         let cdus: Vec<CduPoint> = cdus.collect();
-        let air: Vec<(AirPoint, f64, f64)> = self
-            .unit
-            .air_units
-            .iter()
-            .map(|id| self.air(id.0, water_c, litre_kw))
-            .collect();
+        let rooms = self.unit.air_units.iter().map(|id| self.room(id.0, water_c, litre_kw));
+        let rooms: Vec<Room> = rooms.collect();
         let mut short =
-            cdus.iter().map(|cdu| cdu.short).sum::<f64>() + air.iter().map(|(_, _, short)| short).sum::<f64>();
+            cdus.iter().map(|cdu| cdu.short).sum::<f64>() + rooms.iter().map(|room| room.short).sum::<f64>();
 
         let cdu_kw: f64 = cdus.iter().map(|cdu| cdu.pump_kw).sum();
-        let air_kw: f64 = air.iter().map(|(_, kw, _)| kw).sum();
-        let plates = self
-            .unit
-            .air_units
-            .iter()
-            .map(|id| &self.view.site.air_units[id.0].nameplate);
-        let coils_lpm: f64 = air
-            .iter()
-            .zip(plates)
-            .map(|((point, ..), plate)| point.water * plate.water_flow_lpm)
-            .sum();
-        let flow_lpm = cdus.iter().map(|cdu| cdu.primary_lpm).sum::<f64>() + coils_lpm;
-        // A coil's branch is taken to be drawn for the same header pressure as the CDUs'.
-        let branch_kpa = self
-            .unit
-            .cdus
-            .iter()
-            .map(|id| self.view.site.cdus[id.0].nameplate.primary_pressure_kpa);
-        let branch_kpa = branch_kpa.fold(0.0, f64::max);
-        let coils = air.iter().map(|(point, ..)| branch_kpa * point.water * point.water);
+        let air_kw: f64 = rooms.iter().map(|room| room.fan_kw).sum();
+        let flow_lpm =
+            cdus.iter().map(|cdu| cdu.primary_lpm).sum::<f64>() + rooms.iter().map(|room| room.water_lpm).sum::<f64>();
+        let coils = rooms.iter().map(|room| room.header_kpa);
         let needed_kpa =
             cdus.iter().map(|cdu| cdu.header_kpa).chain(coils).fold(0.0, f64::max) / (FLOW_PLANNED * FLOW_PLANNED);
         short += (needed_kpa / self.header.max - 1.0).clamp(0.0, 1.0);
@@ -195,7 +187,7 @@ impl<'a> Trial<'a> {
         let pump_kw = self.learned.pumps[self.id] * facility::pump_kw(self.unit, flow_lpm, header_kpa);
 
         let racks_kw: f64 = self.ladders.iter().map(|ladder| ladder.mean_kw).sum();
-        let room_kw = air_heat_kw(self.view, |band| band.mean_kw[COST_HORIZON]) * air.len() as f64;
+        let room_kw = air_heat_kw(self.view, |band| band.mean_kw[COST_HORIZON]) * rooms.len() as f64;
         let heat_kw = racks_kw + room_kw + cdu_kw + air_kw + pump_kw;
         let carried = (flow_lpm * carries(Coolant::Water)).max(1e-6);
         let (export, reused_kw) = self.export(flow_lpm, water_c + heat_kw / carried);
@@ -214,7 +206,10 @@ impl<'a> Trial<'a> {
             binding: cdus.iter().map(|cdu| cdu.binding).collect(),
             units,
             export,
-            air: air.iter().map(|(point, ..)| (point.speed, point.supply_c)).collect(),
+            air: rooms
+                .iter()
+                .map(|room| (room.point.speed, room.point.supply_c))
+                .collect(),
             costs: Costs {
                 cdu_pumps: cdu_kw * self.price,
                 facility_pumps: pump_kw * self.price,
@@ -228,8 +223,8 @@ impl<'a> Trial<'a> {
         }
     }
 
-    /// The cheapest way to keep an air unit's room at water of `water_c`: how, fan power, and how far that falls short.
-    fn air(&self, id: usize, water_c: f64, litre_kw: f64) -> (AirPoint, f64, f64) {
+    /// The cheapest way to keep an air unit's room at water of `water_c`.
+    fn room(&self, id: usize, water_c: f64, litre_kw: f64) -> Room {
         let unit = &self.view.site.air_units[id];
         let model = AirModel::new(unit, self.learned.air_units[id]);
         let target_c = self.view.site.limits.room_c.target;
@@ -268,7 +263,13 @@ impl<'a> Trial<'a> {
             _ => 0.1 + 0.1 * (water_c - fallback.supply_c + unit.nameplate.approach_k).max(0.0),
         };
         let point = best.map_or(fallback, |(_, point)| point);
-        (point, model.fan_kw(point.speed), short)
+        Room {
+            point,
+            fan_kw: model.fan_kw(point.speed),
+            water_lpm: point.water * unit.nameplate.water_flow_lpm,
+            header_kpa: model.branch_kpa(point.water, facility::branch_kpa(self.view.site, self.unit)),
+            short,
+        }
     }
 
     /// The number of heat-rejection units at which the fans cost least: how many, fan power of all, the duty of one, and how
@@ -321,7 +322,7 @@ impl<'a> Trial<'a> {
                 flow_lpm,
                 return_c,
                 network_c,
-                self.learned.demand[id.0],
+                self.learned.demand_kw[id.0],
             );
             1.0
         });

@@ -18,7 +18,7 @@ const _: () = assert!(
     "both are a quarter of an hour"
 );
 /// How far the coolant itself may warm after a sudden start until the CDU's valve has followed, K.
-const SUPPLY_STEP_K: f64 = 6.0;
+const SUPPLY_STEP_K: f64 = 7.0;
 /// Least distance of coolant supply and facility supply, K: less is no exchanger's approach.
 const LEAST_APPROACH_K: f64 = 0.8;
 

@@ -21,6 +21,8 @@ const TELLS: f64 = 0.15;
 const OPEN: f64 = 0.9;
 /// Change of a rack's power since the last cycle, as a share of its rating, up to which its chips are in balance with it.
 const STEADY: f64 = 0.05;
+/// Supply air above its setpoint from which the coil's valve must be open, K.
+const STARVED_K: f64 = 1.0;
 /// How much faster a chip hotter than believed is believed than a cooler one.
 const ALARM: f64 = 20.0;
 
@@ -37,8 +39,8 @@ pub(super) struct Learned {
     pub rejection: Vec<f64>,
     /// Ratios of each air unit.
     pub air_units: Vec<AirRatios>,
-    /// Largest share of its rated flow that each network takes at present.
-    pub demand: Vec<f64>,
+    /// Heat that each network takes at most at present, kW.
+    pub demand_kw: Vec<f64>,
     /// Each rack's power in the last cycle, kW.
     last_kw: Vec<f64>,
     updated_mono_ms: Option<u64>,
@@ -67,8 +69,8 @@ impl Learned {
         for (unit, ratios) in site.air_units.iter().zip(&mut self.air_units) {
             learn_air(view, unit, ratios, share);
         }
-        for (unit, demand) in site.reuse.iter().zip(&mut self.demand) {
-            learn_demand(view, unit, demand, share);
+        for (unit, demand_kw) in site.reuse.iter().zip(&mut self.demand_kw) {
+            learn_demand(view, unit, demand_kw, share);
         }
     }
 
@@ -78,7 +80,9 @@ impl Learned {
         self.pumps.resize(site.loops.len(), 1.0);
         self.rejection.resize(site.loops.len(), 1.0);
         self.air_units.resize(site.air_units.len(), AirRatios::default());
-        self.demand.resize(site.reuse.len(), 1.0);
+        let known = self.demand_kw.len();
+        self.demand_kw
+            .extend(site.reuse.iter().skip(known).map(|unit| unit.nameplate.rated_kw));
         self.last_kw.resize(site.racks.len(), 0.0);
     }
 }
@@ -269,6 +273,7 @@ fn learn_air(view: &View<'_>, unit: &AirUnit, ratios: &mut AirRatios, share: f64
         value(view, around.points.supply_temperature),
     ) {
         let water = (flow - cdus) / coils;
+        learn_coil_water(view, unit, ratios, water, supply, share);
         let (air, cold) = by_nameplate.coil.sides(speed, water);
         let effectiveness = air * warming_k / (air.min(cold) * (back - water_c));
         if water > TELLS && (0.2..0.95).contains(&effectiveness) {
@@ -278,24 +283,44 @@ fn learn_air(view: &View<'_>, unit: &AirUnit, ratios: &mut AirRatios, share: f64
     }
 }
 
-fn learn_demand(view: &View<'_>, unit: &Reuse, demand: &mut f64, share: f64) {
-    let points = &unit.points;
-    let (Some(kw), Some(supply), Some(back), Some(position)) = (
+/// A coil has no valve position to read. Where its air is warmer than asked for, the valve is open and the flow tells the
+/// branch; where it holds its setpoint, the branch passes at least this flow, and perhaps more: that is tried slowly.
+fn learn_coil_water(view: &View<'_>, unit: &AirUnit, ratios: &mut AirRatios, water: f64, supply_c: f64, share: f64) {
+    let around = &view.site.loops[unit.facility_loop.0];
+    let branch_kpa = facility::branch_kpa(view.site, around);
+    let (Some(header), Some(setpoint_c)) = (
+        value(view, around.points.differential_pressure),
+        value(view, unit.points.supply_air_temperature_setpoint),
+    ) else {
+        return;
+    };
+    if header < TELLS * branch_kpa || water < TELLS {
+        return;
+    }
+    let seen = water / (header / branch_kpa).sqrt();
+    if supply_c > setpoint_c + STARVED_K {
+        follow(&mut ratios.water, seen, share);
+    } else if supply_c < setpoint_c + 0.5 * STARVED_K {
+        ratios.water += 0.1 * share * (BOUNDS.1 - ratios.water);
+        ratios.water = ratios.water.max(seen.min(BOUNDS.1));
+    }
+}
+
+fn learn_demand(view: &View<'_>, unit: &Reuse, demand_kw: &mut f64, share: f64) {
+    let (plate, points) = (&unit.nameplate, &unit.points);
+    let (Some(kw), Some(supply), Some(position)) = (
         value(view, points.heat),
         value(view, points.network_supply_temperature),
-        value(view, points.network_return_temperature),
         value(view, points.valve_position),
     ) else {
         return;
     };
     // A supply warmer than the contract asks for means that the network throttles for want of demand. Behind a closed
     // valve, or at the contract's temperature, demand does not show: expect all of it again, slowly.
-    let plate = &unit.nameplate;
-    if position > 0.5 && supply - back > 1.0 && supply > plate.min_supply_c + 1.0 {
-        let seen = kw / (plate.network_flow_lpm * carries(Coolant::Water) * (supply - back));
-        *demand += share * (seen.clamp(0.0, 1.0) - *demand);
+    if position > 0.5 && supply > plate.min_supply_c + 1.0 {
+        *demand_kw += share * (kw.clamp(0.0, plate.rated_kw) - *demand_kw);
     } else {
-        *demand += 0.1 * share * (1.0 - *demand);
+        *demand_kw += 0.1 * share * (plate.rated_kw - *demand_kw);
     }
 }
 

@@ -22,6 +22,8 @@ pub(crate) struct AirRatios {
     pub ua: f64,
     /// Fan power over the nameplate's law.
     pub fan: f64,
+    /// Water flow through the open coil over the nameplate's at the rated pressure of the loop's branches.
+    pub water: f64,
 }
 
 impl Default for AirRatios {
@@ -31,6 +33,7 @@ impl Default for AirRatios {
             mixing: 0.5,
             ua: 1.0,
             fan: 1.0,
+            water: 1.0,
         }
     }
 }
@@ -85,6 +88,13 @@ impl<'a> AirModel<'a> {
         // The coil carries what warms the air, also where that is not what the racks' meters say.
         let water = self.coil.cold_share(self.ratios.heat * heat_kw, speed, drive_k)?;
         (supply_c > water_c).then_some(AirPoint { speed, supply_c, water })
+    }
+
+    /// Pressure difference between the facility headers that drives a share of the water flow through the open coil, where
+    /// a branch's rated pressure is `branch_kpa`, kPa.
+    pub(crate) fn branch_kpa(&self, water: f64, branch_kpa: f64) -> f64 {
+        let relative = water / self.ratios.water;
+        branch_kpa * relative * relative
     }
 
     /// Fan power at a speed, kW.

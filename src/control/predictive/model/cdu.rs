@@ -6,8 +6,8 @@ use crate::site::{Cdu, CduNameplate};
 use serde::{Deserialize, Serialize};
 use thermo::Coolant;
 
-/// Electric power of a pump over relative flow on a friction curve: between the cube law and drive losses.
-const PUMP_EXPONENT: f64 = 2.7;
+/// Share of a CDU's rated electric power that controls and drive take at any flow; the rest follows the cube law.
+const FIXED_SHARE: f64 = 0.12;
 
 /// Learned ratios of a CDU.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -70,7 +70,7 @@ impl<'a> CduModel<'a> {
 
     /// Pump power at a share of the nameplate flow, kW.
     pub(crate) fn pump_kw(&self, share: f64) -> f64 {
-        self.plate.pump_kw * self.ratios.pump * libm::pow(share.max(0.0), PUMP_EXPONENT)
+        self.plate.pump_kw * self.ratios.pump * (FIXED_SHARE + (1.0 - FIXED_SHARE) * share * share * share)
     }
 
     /// Share of the nameplate primary flow that holds `supply_c` under `heat_kw`; `None` where no flow does.
