@@ -25,12 +25,11 @@ fn snapshot(site: &Site) -> Snapshot {
     let mut snapshot = Snapshot::empty(site.points.len(), now(0));
     for (slot, spec) in snapshot.readings.iter_mut().zip(&site.points) {
         let value = match spec.quantity.as_str() {
-            "chip_margin" => 22.0,
             "dry_bulb" => 20.0,
             "relative_humidity" | "room_relative_humidity" => 0.5,
             "secondary_supply_temperature" | "liquid_supply_temperature" => 31.0,
             "secondary_return_temperature" | "return_temperature" | "liquid_return_temperature" => 41.0,
-            "primary_supply_temperature" | "supply_temperature" => 22.0,
+            "chip_margin" | "primary_supply_temperature" | "supply_temperature" => 22.0,
             "room_temperature" => 26.0,
             "secondary_flow" => 900.0,
             "primary_flow" => 500.0,

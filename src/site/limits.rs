@@ -147,8 +147,10 @@ pub struct ControlSettings {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrimRespondSettings {
-    /// Time step T, s.
+    /// Time step T of CDUs and loops, s.
     pub step_s: f64,
+    /// Time step T of air units, s: a room has less mass than a loop of water.
+    pub air_step_s: f64,
     /// Ignored requests I.
     pub ignored_requests: f64,
     /// Trim per step, on the reset's 0-to-1 scale (0 least cooling); not positive.

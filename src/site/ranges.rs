@@ -74,6 +74,7 @@ const RANGES: &[Range] = &[
     // Rooms.
     range("cycle_s", 1.0, 60.0, "s"),
     range("step_s", 1.0, 3600.0, "s"),
+    range("air_step_s", 1.0, 3600.0, "s"),
     range("ignored_requests", 0.0, 1e4, ""),
     range("trim", -1.0, 0.0, ""),
     range("respond", 0.0, 1.0, ""),

@@ -94,7 +94,7 @@ impl TrimRespond {
         for (id, cdu) in site.cdus.iter().enumerate() {
             let racks: f64 = cdu.racks.iter().map(|rack| requests::of_rack(view, *rack)).sum();
             let asked = racks + requests::of_tracking(view, cdu);
-            stepped |= self.cdus[id].step(settings, asked, view.now);
+            stepped |= self.cdus[id].step(settings, settings.step_s, asked, view.now);
             self.valves[id] = requests::valve_asks(view, cdu, self.valves[id]);
             if asked > ignored {
                 asking.push(cdu.name.as_str());
@@ -102,7 +102,12 @@ impl TrimRespond {
         }
         for (id, unit) in site.air_units.iter().enumerate() {
             // Nothing of what a single unit is asked for is ignored.
-            stepped |= self.air_units[id].step(settings, requests::of_room(view, unit) + ignored, view.now);
+            stepped |= self.air_units[id].step(
+                settings,
+                settings.air_step_s,
+                requests::of_room(view, unit) + ignored,
+                view.now,
+            );
         }
         for (id, unit) in site.loops.iter().enumerate() {
             let (mut pressure, mut temperature) = (0.0, 0.0);
@@ -117,8 +122,8 @@ impl TrimRespond {
                 * rooms
                     .map(|air| requests::of_room(view, &site.air_units[air.0]))
                     .sum::<f64>();
-            stepped |= self.pressures[id].step(settings, pressure, view.now);
-            stepped |= self.temperatures[id].step(settings, temperature, view.now);
+            stepped |= self.pressures[id].step(settings, settings.step_s, pressure, view.now);
+            stepped |= self.temperatures[id].step(settings, settings.step_s, temperature, view.now);
             if pressure.max(temperature) > ignored {
                 asking.push(unit.name.as_str());
             }

@@ -21,13 +21,13 @@ impl Reset {
         }
     }
 
-    /// Moves the reset when a time step has passed; between steps it holds. Answers whether it stepped.
-    pub(super) fn step(&mut self, settings: &TrimRespondSettings, requests: f64, now: Now) -> bool {
+    /// Moves the reset when its time step of `step_s` has passed; between steps it holds. Answers whether it stepped.
+    pub(super) fn step(&mut self, settings: &TrimRespondSettings, step_s: f64, requests: f64, now: Now) -> bool {
         let Some(last) = self.stepped_mono_ms else {
             self.stepped_mono_ms = Some(now.mono_ms);
             return false;
         };
-        if now.seconds_since(last) < settings.step_s {
+        if now.seconds_since(last) < step_s {
             return false;
         }
         self.stepped_mono_ms = Some(now.mono_ms);
@@ -103,6 +103,7 @@ mod tests {
     fn settings() -> TrimRespondSettings {
         TrimRespondSettings {
             step_s: 300.0,
+            air_step_s: 120.0,
             ignored_requests: 2.0,
             trim: -0.02,
             respond: 0.03,
@@ -136,12 +137,12 @@ mod tests {
     #[test]
     fn a_reset_moves_once_a_time_step_and_holds_between() {
         let mut reset = Reset::new(0.5);
-        assert!(!reset.step(&settings(), 0.0, at(1000)), "the first step waits");
-        assert!(!reset.step(&settings(), 9.0, at(1299)));
+        assert!(!reset.step(&settings(), 300.0, 0.0, at(1000)), "the first step waits");
+        assert!(!reset.step(&settings(), 300.0, 9.0, at(1299)));
         assert!((reset.value - 0.5).abs() < 1e-12);
-        assert!(reset.step(&settings(), 0.0, at(1300)));
+        assert!(reset.step(&settings(), 300.0, 0.0, at(1300)));
         assert!((reset.value - 0.48).abs() < 1e-12);
-        assert!(!reset.step(&settings(), 0.0, at(1305)));
+        assert!(!reset.step(&settings(), 300.0, 0.0, at(1305)));
     }
 
     #[test]

@@ -18,12 +18,14 @@ pub(super) fn check(site: &Site, findings: &Findings<'_>) {
     prices(&site.prices, findings);
     identity(site, findings);
     addresses(site, findings);
-    let (step, cycle) = (site.control.trim_respond.step_s, site.control.cycle_s);
-    if step < cycle {
-        findings.add(
-            "control.trim_respond.step_s",
-            format!("is {step}, shorter than the cycle; write at least {cycle}"),
-        );
+    let (resets, cycle) = (&site.control.trim_respond, site.control.cycle_s);
+    for (key, step) in [("step_s", resets.step_s), ("air_step_s", resets.air_step_s)] {
+        if step < cycle {
+            findings.add(
+                format!("control.trim_respond.{key}"),
+                format!("is {step}, shorter than the cycle; write at least {cycle}"),
+            );
+        }
     }
 }
 
