@@ -39,6 +39,22 @@ fn every_case_loads_as_expected() {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
+/// Both example sites can keep their limits at their design weather; a room whose coil is too small is named.
+#[test]
+fn a_plant_that_cannot_keep_its_own_limits_is_remarked_on() {
+    for name in ["demo", "frontier"] {
+        let mut site = site::load_embedded(name).unwrap().unwrap();
+        let remarks = |site: &Site| {
+            let all = site::warnings(site).into_iter();
+            all.filter(|line| line.contains("design weather")).collect::<Vec<_>>()
+        };
+        assert_eq!(remarks(&site), Vec::<String>::new(), "{name}");
+        site.air_units[0].nameplate.approach_k = 20.0;
+        let found = remarks(&site);
+        assert!(found.len() == 1 && found[0].starts_with("air1: "), "{name}: {found:?}");
+    }
+}
+
 fn cases() -> Vec<PathBuf> {
     // The tests run in the package's folder, so the paths in the mistakes are the same everywhere.
     let folder = std::fs::read_dir(Path::new("tests/sites")).unwrap();

@@ -162,6 +162,9 @@ pub struct TrimRespondSettings {
     /// Smallest CDU differential pressure, as a share of the range between its limits: the reserve that a sudden
     /// full-load start needs before the next step.
     pub pressure_floor: f64,
+    /// Kept clear of the critical chip margin and coolant return after a sudden start, K: the coolant itself warms until
+    /// the CDU's valve has followed (about 5 K), and racks draw more than their rating at times.
+    pub start_reserve_k: f64,
 }
 
 /// Settings of the safety room.

@@ -80,6 +80,7 @@ const RANGES: &[Range] = &[
     range("respond", 0.0, 1.0, ""),
     range("respond_max", 0.0, 1.0, ""),
     range("pressure_floor", 0.0, 1.0, ""),
+    range("start_reserve_k", 0.0, 30.0, "K"),
     range("min_heat_fraction", 0.0, 1.0, ""),
     range("veto_limit", 1.0, 1000.0, ""),
     range("veto_window_s", 1.0, 86_400.0, "s"),

@@ -21,9 +21,6 @@ use serde::{Deserialize, Serialize};
 
 /// Ripple of a device's own temperature loop, kept clear of the limit, K.
 const RIPPLE_K: f64 = 1.0;
-/// Kept clear of the critical chip margin and coolant return after a sudden start: the coolant itself warms by about 5 K until
-/// the CDU's valve has followed, and racks draw more than their rating at times, K.
-const START_RESERVE_K: f64 = 7.0;
 /// Chip-to-inlet resistance falls with flow to this power (0.3 to 0.5 for cold plates); the cautious end.
 const CHIP_EXPONENT: f64 = 0.5;
 /// Facility return above the network's return from which heat export is worth its valve, K.
@@ -230,7 +227,7 @@ fn warmest_supply_c(site: &Site, cdu: &Cdu, floor_kpa: f64) -> f64 {
         let carried = share * plate.flow_lpm * cdu.nameplate.coolant.kw_per_lpm_k(limits.secondary_supply_c.target);
         let coolant_rise_k = plate.rated_kw * plate.liquid_fraction / carried;
         let by_chip = plate.chip_limit_c - limits.chip_margin_k.critical - chip_rise_k;
-        by_chip.min(limits.rack_return_c.critical - coolant_rise_k) - START_RESERVE_K
+        by_chip.min(limits.rack_return_c.critical - coolant_rise_k) - site.control.trim_respond.start_reserve_k
     });
     racks.fold(limits.secondary_supply_c.target - RIPPLE_K, f64::min)
 }

@@ -109,6 +109,7 @@ mod tests {
             respond: 0.03,
             respond_max: 0.07,
             pressure_floor: 0.0,
+            start_reserve_k: 7.0,
         }
     }
 

@@ -1,11 +1,12 @@
 //! What is worth a second look in a site without mistakes.
 
-use crate::site::{DeviceId, EquipmentId, FacilityLoop, MeterRole, RejectionKind, Site, WorkloadSettings};
+use crate::site::{DeviceId, EquipmentId, FacilityLoop, MeterRole, Rejection, RejectionKind, Site, WorkloadSettings};
 
 /// Remarks for the person who commissions the site, one a line; none of them keeps it from running.
 pub fn warnings(site: &Site) -> Vec<String> {
     let mut warnings = vec![];
     connections(site, &mut warnings);
+    sizes(site, &mut warnings);
     meters(site, &mut warnings);
     settings(site, &mut warnings);
     warnings
@@ -48,19 +49,48 @@ fn connections(site: &Site, warnings: &mut Vec<String>) {
             warnings,
         );
     }
+    if site.weather.is_none() {
+        warnings.push("no [weather]: the wet bulb of the design is assumed at all times".to_owned());
+    }
+}
+
+/// Plants that cannot keep their own limits at the design weather, whoever controls them.
+fn sizes(site: &Site, warnings: &mut Vec<String>) {
     for facility_loop in &site.loops {
+        let units = || facility_loop.rejection.iter().filter_map(|id| site.rejection.get(id.0));
         let heat = heat_kw(site, facility_loop);
-        let units = facility_loop.rejection.iter().filter_map(|id| site.rejection.get(id.0));
-        let rejected: f64 = units.map(|unit| unit.nameplate.rated_kw).sum();
+        let rejected: f64 = units().map(|unit| unit.nameplate.rated_kw).sum();
         if rejected < heat {
             warnings.push(format!(
                 "{}: its racks give {heat:.0} kW at rated power, its heat rejection takes {rejected:.0} kW",
                 facility_loop.name
             ));
         }
-    }
-    if site.weather.is_none() {
-        warnings.push("no [weather]: the wet bulb of the design is assumed at all times".to_owned());
+        // A chiller makes its water as cold as it is asked to; what rejects to the weather does not.
+        let water_c = |unit: &Rejection| match unit.nameplate.kind {
+            RejectionKind::Chiller => f64::NEG_INFINITY,
+            _ => unit.nameplate.design_ambient_c + unit.nameplate.approach_k,
+        };
+        let Some(water_c) = units().map(water_c).reduce(f64::max).filter(|c| c.is_finite()) else {
+            continue;
+        };
+        let cdus = facility_loop.cdus.iter().filter_map(|id| site.cdus.get(id.0));
+        let rooms = facility_loop.air_units.iter().filter_map(|id| site.air_units.get(id.0));
+        let supplied = cdus
+            .map(|cdu| {
+                (
+                    &cdu.name,
+                    cdu.nameplate.approach_k,
+                    site.limits.secondary_supply_c.target,
+                )
+            })
+            .chain(rooms.map(|unit| (&unit.name, unit.nameplate.approach_k, site.limits.room_c.critical)));
+        for (name, approach_k, limit_c) in supplied.filter(|(_, approach_k, limit_c)| water_c + approach_k > *limit_c) {
+            warnings.push(format!(
+                "{name}: supplies no colder than {:.1} degC in the design weather, with a limit of {limit_c:.1}; correct its approach_k, or that of the heat rejection ({water_c:.1} degC)",
+                water_c + approach_k
+            ));
+        }
     }
 }
 
