@@ -2,6 +2,7 @@
 
 use crate::jobs::TraceError;
 use crate::plant::PlantSpec;
+use std::sync::Arc;
 
 /// Heat per CDU over time, as columns `time_s, <any>_w, ...` of a CSV; it starts over at its end.
 #[derive(Debug, Clone, PartialEq)]
@@ -99,7 +100,8 @@ impl HeatTrace {
 /// A heat trace laid over the racks of a plant.
 #[derive(Debug, Clone)]
 pub struct HeatLoad {
-    trace: HeatTrace,
+    /// Shared between copies of a world.
+    trace: Arc<HeatTrace>,
     /// For each rack: its CDU's place in the trace, and electric kW per kW of that CDU's heat.
     racks: Vec<(usize, f64)>,
     rack_kw: Vec<f64>,
@@ -136,7 +138,11 @@ impl HeatLoad {
         });
         let racks: Vec<(usize, f64)> = racks.collect();
         let rack_kw = vec![0.0; racks.len()];
-        Ok(Self { trace, racks, rack_kw })
+        Ok(Self {
+            trace: Arc::new(trace),
+            racks,
+            rack_kw,
+        })
     }
 
     /// Electric power of every rack at `t_s`, kW.

@@ -2,6 +2,7 @@
 
 use crate::plant::WeatherSample;
 use crate::random::Random;
+use std::sync::Arc;
 use thermo::moist_air::clamped::wet_bulb_c;
 
 /// Hours of a year without a leap day.
@@ -27,7 +28,8 @@ struct Hour {
 /// A year of hourly weather that starts over at its end.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Weather {
-    hours: Vec<Hour>,
+    /// Shared between copies of a world.
+    hours: Arc<[Hour]>,
 }
 
 /// What a made-up year is drawn from.
@@ -199,7 +201,7 @@ fn read<'a>(lines: impl Iterator<Item = (usize, &'a str)>, columns: [usize; 3]) 
             message: "there is no data row: write one row an hour".to_owned(),
         });
     }
-    Ok(Weather { hours })
+    Ok(Weather { hours: hours.into() })
 }
 
 #[cfg(test)]

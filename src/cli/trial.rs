@@ -1,8 +1,7 @@
 //! `isotherm trial`: strategies against a simulated plant in virtual time.
 
 use super::{Failure, load_site};
-use crate::site::StrategyKind;
-use crate::trial::{self, Load, Options, Trial, WeatherSource};
+use crate::trial::{self, Contender, Disturbance, Load, Options, Trial, WeatherSource};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -35,9 +34,9 @@ pub(super) struct Args {
     /// Seed of the plant: as-built deviations and sensor noise.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Strategies, separated by commas.
-    #[arg(long, value_delimiter = ',', default_value = "fixed,trim_respond,predictive", value_parser = super::strategy)]
-    strategies: Vec<StrategyKind>,
+    /// Strategies, separated by commas: `fixed`, `trim_respond`, `predictive`, and `oracle`, the bound.
+    #[arg(long, value_delimiter = ',', default_value = "fixed,trim_respond,predictive")]
+    strategies: Vec<Contender>,
     /// Print JSON instead of a table.
     #[arg(long)]
     json: bool,
@@ -56,6 +55,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         start: args.start.clone(),
         seed: args.seed,
         strategies: args.strategies.clone(),
+        disturbance: Disturbance::default(),
         model: None,
     };
     let bar = progress(&options);
@@ -92,7 +92,7 @@ fn print(trial: &Trial, currency: &str) {
         "{}: {} days from {}, weather {}, load {}, plant seed {}",
         trial.site, trial.days, trial.start, trial.weather, trial.load, trial.seed
     );
-    let rows: [Row; 17] = [
+    let rows: [Row; 20] = [
         ("IT kWh", |r| format!("{:.0}", r.it_kwh)),
         ("cooling kWh", |r| format!("{:.1}", r.cooling_kwh)),
         ("PUE", |r| format!("{:.4}", r.pue)),
@@ -105,11 +105,14 @@ fn print(trial: &Trial, currency: &str) {
         ("beyond limits K min", |r| format!("{:.2}", r.limit_k_min)),
         ("worst chip margin K", |r| format!("{:.2}", r.worst_margin_k)),
         ("actuator travel", |r| format!("{:.0}", r.travel)),
+        ("chiller starts", |r| format!("{}", r.chiller_starts)),
         ("books' error", |r| percent(Some(r.books_error))),
         ("saves vs fixed", |r| percent(r.saving_vs_fixed)),
         ("saves vs trim_respond", |r| percent(r.saving_vs_trim_respond)),
         ("cost saved vs fixed", |r| percent(r.cost_saving_vs_fixed)),
         ("cost saved vs trim_r.", |r| percent(r.cost_saving_vs_trim_respond)),
+        ("share of bound, cost", |r| percent(r.share_of_bound)),
+        ("share of bound, energy", |r| percent(r.energy_share_of_bound)),
     ];
     let line = |name: &str, value: &dyn Fn(&trial::Run) -> String| {
         let cells: Vec<String> = trial.runs.iter().map(|run| format!("{:>16}", value(run))).collect();

@@ -1,5 +1,6 @@
 //! The simulated hall on real sockets: what `isotherm demo` and the tests of the whole service run against.
 
+use super::plant::plant_spec;
 use super::world::{Load, WeatherSource, WorldError, build_world};
 use crate::site::{Site, WorkloadSettings};
 use simulators::devices::{
@@ -79,12 +80,12 @@ impl SimulatedHall {
     pub async fn start(site: &mut Site, options: &HallOptions) -> Result<Self, HallError> {
         let world = build_world(
             site,
+            &plant_spec(site, options.comms_timeout_s),
             &options.weather,
             &options.load,
             options.year_s,
             TRACE_DAYS,
             options.seed,
-            options.comms_timeout_s,
         )?;
         let hall = Hall::new(world, options.wall_ms);
         let broker = match &options.broker {

@@ -3,9 +3,15 @@
 //! The numbers in the README come from here. A trial walks through the same `cycle::step` as the
 //! service; only the two ends differ: readings come from the plant in process, and time is a number.
 
+mod clock;
+mod contender;
+mod disturbance;
 mod hall;
 mod history;
 mod jobs;
+mod knobs;
+mod money;
+mod oracle;
 mod plant;
 mod run;
 mod score;
@@ -13,6 +19,8 @@ mod signals;
 mod watch;
 mod world;
 
+pub use contender::Contender;
+pub use disturbance::Disturbance;
 pub use hall::{HallError, HallOptions, SimulatedHall};
 pub use history::synthetic_history;
 pub use plant::{COMMS_TIMEOUT_S, plant_spec};

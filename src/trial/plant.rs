@@ -33,6 +33,7 @@ pub fn plant_spec(site: &Site, comms_timeout_s: f64) -> spec::PlantSpec {
         makeup_conductivity_us_cm: MAKEUP_US_CM,
         comms_timeout_s,
         deviation: 1.0,
+        sensors_at_limit: false,
         loops: site.loops.iter().map(|unit| facility_loop(site, unit)).collect(),
         rejection: site.rejection.iter().map(|unit| rejection(site, unit)).collect(),
         reuse: site.reuse.iter().map(|unit| reuse(site, unit)).collect(),
@@ -84,6 +85,7 @@ fn rejection(site: &Site, unit: &Rejection) -> spec::RejectionSpec {
         min_speed: unit.nameplate.min_speed,
         cycles_of_concentration: unit.nameplate.cycles_of_concentration,
         spray: unit.nameplate.spray,
+        out_of_service: false,
         default_supply_c: default_of(
             site,
             unit.points.supply_temperature_setpoint,

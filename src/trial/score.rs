@@ -1,6 +1,10 @@
 //! What a run is judged by.
 
+use super::money::Money;
+use super::watch::Watch;
+use crate::ledger::Totals as Books;
 use serde::Serialize;
+use simulators::plant::Totals;
 use std::collections::BTreeMap;
 
 /// The result of one trial: one run a strategy.
@@ -51,6 +55,8 @@ pub struct Run {
     pub reused_kwh: f64,
     /// Electricity for cooling, water and waste water, less heat sold, in the site's currency.
     pub cost: f64,
+    /// The same and the carbon of cooling at the site's price: what `predictive` and `oracle` make least.
+    pub objective: f64,
     /// Carbon of the site's electricity, kg of CO2 equivalent.
     pub co2e_kg: f64,
     /// Degree-minutes beyond the limits (see `limit_k_min_by_limit`), summed, K min.
@@ -61,6 +67,8 @@ pub struct Run {
     pub worst_margin_k: f64,
     /// Actuator travel in full strokes: pumps, valves and fans.
     pub travel: f64,
+    /// Starts of chillers' compressors.
+    pub chiller_starts: u64,
     /// Largest difference between the controller's books and the plant's truth over the energy and water totals, as a share.
     pub books_error: f64,
     /// Cooling energy saved against `fixed`, as a share; `None` where `fixed` did not run.
@@ -71,6 +79,82 @@ pub struct Run {
     pub cost_saving_vs_fixed: Option<f64>,
     /// Cost saved against `trim_respond`.
     pub cost_saving_vs_trim_respond: Option<f64>,
+    /// Share of the bound's advantage over `trim_respond` that is reached, by `objective`. The bound is the oracle, or a
+    /// run that kept the limits as well and was cheaper; `None` where no oracle ran.
+    pub share_of_bound: Option<f64>,
+    /// The same by cooling energy, against the same bound.
+    pub energy_share_of_bound: Option<f64>,
+}
+
+/// What a finished run is scored from.
+pub(super) struct Scored<'a> {
+    pub(super) contender: &'static str,
+    pub(super) speedup: f64,
+    pub(super) fingerprint: u64,
+    /// True totals before and after.
+    pub(super) truth: (&'a Totals, &'a Totals),
+    /// The controller's books before and after.
+    pub(super) books: (&'a Books, &'a Books),
+    pub(super) watch: &'a Watch,
+    pub(super) money: &'a Money,
+}
+
+impl Scored<'_> {
+    pub(super) fn run(&self) -> Run {
+        let ((before, after), (books_before, books_after)) = (self.truth, self.books);
+        let (watch, money) = (self.watch, self.money);
+        let it_kwh = after.it_kwh - before.it_kwh;
+        let cooling_kwh = after.cooling_kwh - before.cooling_kwh;
+        let site_kwh = after.site_kwh() - before.site_kwh();
+        let water_l = after.makeup_l + after.spray_l - before.makeup_l - before.spray_l;
+        let reused_kwh = after.reused_kwh - before.reused_kwh;
+        let equipment = after.equipment_kwh.iter().zip(&before.equipment_kwh);
+        let by_limit = watch.by_limit();
+        let error = |true_value: f64, booked: f64| {
+            if true_value > 1.0 {
+                ((booked - true_value) / true_value).abs()
+            } else {
+                0.0
+            }
+        };
+        let books_error = [
+            error(it_kwh, books_after.it_kwh - books_before.it_kwh),
+            error(cooling_kwh, books_after.cooling_kwh - books_before.cooling_kwh),
+            error(water_l, books_after.makeup_l - books_before.makeup_l),
+            error(reused_kwh, books_after.reused_kwh - books_before.reused_kwh),
+        ];
+        Run {
+            strategy: self.contender,
+            speedup: self.speedup,
+            fingerprint: format!("{:016x}", self.fingerprint),
+            it_kwh,
+            cooling_kwh,
+            cooling_kwh_by_equipment: equipment
+                .map(|((name, kwh), (_, was))| (name.clone(), kwh - was))
+                .collect(),
+            pue: site_kwh / it_kwh,
+            wue_l_per_kwh: water_l / it_kwh,
+            erf: reused_kwh / site_kwh,
+            cue_kg_per_kwh: money.co2e_kg / it_kwh,
+            water_l,
+            reused_kwh,
+            cost: money.cooling_cost,
+            objective: money.objective,
+            co2e_kg: money.co2e_kg,
+            limit_k_min: by_limit.values().sum(),
+            limit_k_min_by_limit: by_limit,
+            worst_margin_k: watch.worst_margin_k(),
+            travel: watch.travel(),
+            chiller_starts: watch.chiller_starts(),
+            books_error: books_error.into_iter().fold(0.0, f64::max),
+            saving_vs_fixed: None,
+            saving_vs_trim_respond: None,
+            cost_saving_vs_fixed: None,
+            cost_saving_vs_trim_respond: None,
+            share_of_bound: None,
+            energy_share_of_bound: None,
+        }
+    }
 }
 
 impl Trial {
@@ -89,8 +173,39 @@ impl Trial {
             run.cost_saving_vs_fixed = fixed.and_then(|(_, cost)| share(cost, run.cost));
             run.cost_saving_vs_trim_respond = trim_respond.and_then(|(_, cost)| share(cost, run.cost));
         }
+        self.measure_by_bound();
+    }
+
+    /// The cheapest run that kept the limits at least as well as `trim_respond`, once an oracle has looked for it.
+    pub fn bound(&self) -> Option<&Run> {
+        let named = |name: &str| self.runs.iter().find(|run| run.strategy == name);
+        let trim_respond = named("trim_respond")?;
+        named("oracle")?;
+        let kept = self
+            .runs
+            .iter()
+            .filter(|run| run.limit_k_min <= trim_respond.limit_k_min + KEPT_K_MIN);
+        kept.min_by(|a, b| a.objective.total_cmp(&b.objective))
+    }
+
+    fn measure_by_bound(&mut self) {
+        let trim_respond = self.runs.iter().find(|run| run.strategy == "trim_respond");
+        let (Some(bound), Some(from)) = (self.bound(), trim_respond) else {
+            return;
+        };
+        let money = (from.objective, bound.objective);
+        let energy = (from.cooling_kwh, bound.cooling_kwh);
+        let reached =
+            |(from, bound): (f64, f64), own: f64| (from - bound > f64::EPSILON).then(|| (from - own) / (from - bound));
+        for run in &mut self.runs {
+            run.share_of_bound = reached(money, run.objective);
+            run.energy_share_of_bound = reached(energy, run.cooling_kwh);
+        }
     }
 }
+
+/// Degree-minutes that count as none, K min: less than a sensor shows.
+const KEPT_K_MIN: f64 = 0.1;
 
 /// What `mine` saves of `theirs`, as a share of the size of `theirs` (a cost may be negative where heat is sold).
 fn share(theirs: f64, mine: f64) -> Option<f64> {

@@ -1,6 +1,6 @@
 //! Watches the plant's true state: degree-minutes beyond limits, worst margin, actuator travel.
 
-use crate::site::Site;
+use crate::site::{Band, RejectionKind, Site};
 use simulators::plant::{Plant, SignalId};
 use std::collections::BTreeMap;
 use thermo::moist_air;
@@ -14,9 +14,29 @@ struct Watched {
     falling: bool,
     /// Index into [`Watch::sums`].
     sum: usize,
+    /// The CDU that it belongs to.
+    cdu: Option<usize>,
 }
 
-/// The sums of one run. A limit is its *critical* value: targets are where control aims.
+/// Which value of a band counts as its limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// Where control aims.
+    Target,
+    /// What a run is scored by.
+    Critical,
+}
+
+impl Mark {
+    const fn of(self, band: Band) -> f64 {
+        match self {
+            Self::Target => band.target,
+            Self::Critical => band.critical,
+        }
+    }
+}
+
+/// The sums of one run.
 #[derive(Debug)]
 pub(super) struct Watch {
     watched: Vec<Watched>,
@@ -27,6 +47,10 @@ pub(super) struct Watch {
     supplies: Vec<SignalId>,
     dew_margin_k: f64,
     sums: Vec<(&'static str, f64)>,
+    by_cdu: Vec<f64>,
+    /// Whether each chiller ran when last seen.
+    chillers: Vec<(SignalId, bool)>,
+    chiller_starts: u64,
     worst_margin_k: f64,
     travel: f64,
 }
@@ -38,41 +62,38 @@ const ROOM: usize = 3;
 const DEW: usize = 4;
 
 impl Watch {
-    pub(super) fn new(site: &Site, plant: &Plant) -> Self {
+    pub(super) fn new(site: &Site, plant: &Plant, mark: Mark) -> Self {
         let limits = &site.limits;
         let signal = |name: &str, quantity: &str| plant.signal(&format!("{name}.{quantity}"));
         let mut watched = Vec::new();
-        let mut watch = |signal: Option<SignalId>, limit: f64, falling: bool, sum: usize| {
+        let mut watch = |signal: Option<SignalId>, limit: Band, falling: bool, sum: usize, cdu: Option<usize>| {
             if let Some(signal) = signal {
                 watched.push(Watched {
                     signal,
-                    limit,
+                    limit: mark.of(limit),
                     falling,
                     sum,
+                    cdu,
                 });
             }
         };
-        for cdu in &site.cdus {
+        for (id, cdu) in site.cdus.iter().enumerate() {
             let supply = signal(&cdu.name, "secondary_supply_temperature");
-            watch(supply, limits.secondary_supply_c.critical, false, SUPPLY);
+            watch(supply, limits.secondary_supply_c, false, SUPPLY, Some(id));
         }
         for rack in &site.racks {
             let back = signal(&rack.name, "liquid_return_temperature");
-            watch(back, limits.rack_return_c.critical, false, RETURN);
+            watch(back, limits.rack_return_c, false, RETURN, Some(rack.cdu.0));
             watch(
                 signal(&rack.name, "chip_margin"),
-                limits.chip_margin_k.critical,
+                limits.chip_margin_k,
                 true,
                 MARGIN,
+                Some(rack.cdu.0),
             );
         }
         for unit in &site.air_units {
-            watch(
-                signal(&unit.name, "room_temperature"),
-                limits.room_c.critical,
-                false,
-                ROOM,
-            );
+            watch(signal(&unit.name, "room_temperature"), limits.room_c, false, ROOM, None);
         }
         let rooms = site.air_units.iter().filter_map(|unit| {
             Some((
@@ -85,7 +106,17 @@ impl Watch {
                 .iter()
                 .any(|end| tag.ends_with(end))
         });
+        let chillers = site
+            .rejection
+            .iter()
+            .filter(|unit| unit.nameplate.kind == RejectionKind::Chiller);
         Self {
+            chillers: chillers
+                .filter_map(|unit| signal(&unit.name, "running"))
+                .map(|signal| (signal, plant.truth(signal) > 0.5))
+                .collect(),
+            chiller_starts: 0,
+            by_cdu: vec![0.0; site.cdus.len()],
             margins: site
                 .racks
                 .iter()
@@ -98,7 +129,7 @@ impl Watch {
                 .iter()
                 .filter_map(|cdu| signal(&cdu.name, "secondary_supply_temperature"))
                 .collect(),
-            dew_margin_k: limits.dew_point_margin_k.critical,
+            dew_margin_k: mark.of(limits.dew_point_margin_k),
             sums: [
                 "secondary_supply_temperature",
                 "rack_return_temperature",
@@ -126,7 +157,15 @@ impl Watch {
             };
             if beyond > 0.0 {
                 self.sums[watched.sum].1 += beyond * minutes;
+                if let Some(sum) = watched.cdu.and_then(|cdu| self.by_cdu.get_mut(cdu)) {
+                    *sum += beyond * minutes;
+                }
             }
+        }
+        for (signal, ran) in &mut self.chillers {
+            let runs = plant.truth(*signal) > 0.5;
+            self.chiller_starts += u64::from(runs && !*ran);
+            *ran = runs;
         }
         let dew_point =
             |(t, rh): &(SignalId, SignalId)| moist_air::clamped::dew_point_c(plant.truth(*t), plant.truth(*rh));
@@ -150,6 +189,21 @@ impl Watch {
     /// Degree-minutes beyond each limit, K min.
     pub(super) fn by_limit(&self) -> BTreeMap<String, f64> {
         self.sums.iter().map(|(name, sum)| ((*name).to_owned(), *sum)).collect()
+    }
+
+    /// Degree-minutes beyond all limits, K min.
+    pub(super) fn total(&self) -> f64 {
+        self.sums.iter().map(|(_, sum)| sum).sum()
+    }
+
+    /// Degree-minutes beyond the limits of each CDU's coolant and racks, K min.
+    pub(super) fn by_cdu(&self) -> &[f64] {
+        &self.by_cdu
+    }
+
+    /// Starts of chillers' compressors.
+    pub(super) const fn chiller_starts(&self) -> u64 {
+        self.chiller_starts
     }
 
     /// The smallest true chip margin seen, K.

@@ -1,6 +1,5 @@
 //! The world of a trial or a demo: the site's plant in weather, under a load, beside a district network.
 
-use super::plant::plant_spec;
 use crate::site::Site;
 use flate2::read::GzDecoder;
 use jiff::ZonedDateTime;
@@ -8,7 +7,7 @@ use jiff::civil::Date;
 use simulators::heat_trace::{HeatLoad, HeatTrace};
 use simulators::jobs::{self, Cluster, Generator, RackNodes, Scheduler, Source};
 use simulators::network::DistrictNetwork;
-use simulators::plant::Plant;
+use simulators::plant::{Plant, PlantSpec};
 use simulators::weather::{Climate, Weather};
 use simulators::world::{self, World};
 use std::fs::File;
@@ -72,14 +71,13 @@ pub enum WorldError {
 /// a job trace is laid over the run.
 pub fn build_world(
     site: &Site,
+    spec: &PlantSpec,
     weather: &WeatherSource,
     load: &Load,
     year_s: f64,
     days: f64,
     seed: u64,
-    comms_timeout_s: f64,
 ) -> Result<World, WorldError> {
-    let spec = plant_spec(site, comms_timeout_s);
     let weather = match weather {
         WeatherSource::BuiltIn => Weather::generated(Climate::TEMPERATE, seed),
         WeatherSource::File(file) => Weather::parse(&read(file)?).map_err(|error| form(file, &error))?,
@@ -113,7 +111,7 @@ pub fn build_world(
         }
         Load::Heat(file) => {
             let trace = HeatTrace::parse(&read(file)?).map_err(|error| form(file, &error))?;
-            world::Load::Heat(HeatLoad::new(trace, &spec).map_err(|error| form(file, &error))?)
+            world::Load::Heat(HeatLoad::new(trace, spec).map_err(|error| form(file, &error))?)
         }
     };
     let network = if site.reuse.is_empty() {
@@ -121,7 +119,7 @@ pub fn build_world(
     } else {
         DistrictNetwork::LOW_TEMPERATURE
     };
-    Ok(World::new(Plant::new(&spec, seed)?, weather, load, network, year_s))
+    Ok(World::new(Plant::new(spec, seed)?, weather, load, network, year_s))
 }
 
 pub(super) fn cluster(site: &Site) -> Result<Cluster, WorldError> {

@@ -44,6 +44,9 @@ struct Class {
     step: f64,
 }
 
+/// Limit of a class, in standard deviations of its bias.
+const CLASS_LIMIT: f64 = 2.0;
+
 impl Sensor {
     const ALL: [Self; 9] = [
         Self::Exact,
@@ -151,10 +154,12 @@ pub(super) struct Board {
     lagged: Vec<f64>,
     seed: u64,
     step: u64,
+    /// See [`super::PlantSpec::sensors_at_limit`].
+    at_limit: bool,
 }
 
 impl Board {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64, at_limit: bool) -> Self {
         Self {
             signals: Vec::new(),
             index: BTreeMap::new(),
@@ -162,6 +167,7 @@ impl Board {
             lagged: Vec::new(),
             seed,
             step: 0,
+            at_limit,
         }
     }
 
@@ -177,7 +183,11 @@ impl Board {
         let base = self.signals.len();
         for quantity in quantities {
             let class = quantity.sensor.class();
-            let mut error = |sigma: f64| deviation * sigma * random.normal().clamp(-2.0, 2.0);
+            let mut error = |sigma: f64| {
+                let drawn = random.normal().clamp(-CLASS_LIMIT, CLASS_LIMIT);
+                let at_limit = CLASS_LIMIT.copysign(drawn);
+                deviation * sigma * if self.at_limit { at_limit } else { drawn }
+            };
             let signal = Signal {
                 tag: format!("{id}.{}", quantity.name),
                 sensor: quantity.sensor,
@@ -289,7 +299,7 @@ mod tests {
 
     #[test]
     fn a_thermometer_lags_and_a_register_does_not() {
-        let mut board = Board::new(1);
+        let mut board = Board::new(1, false);
         let mut random = Random::new(1, 0);
         let quantities = [measured("t", Sensor::Temperature), setpoint("sp", 0)];
         let base = board.add("unit", &quantities, Owner::Nobody, 0.0, &mut random);

@@ -36,7 +36,7 @@ pub(super) fn build(spec: &PlantSpec, seed: u64) -> Result<Plant, SpecError> {
     })?;
     let mut builder = Builder {
         spec,
-        board: Board::new(seed),
+        board: Board::new(seed, spec.sensors_at_limit),
         random: Random::new(seed, 1),
         around: Surroundings {
             timeout_s: spec.comms_timeout_s,

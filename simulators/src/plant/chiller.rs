@@ -238,6 +238,7 @@ mod tests {
             min_speed: 0.1,
             cycles_of_concentration: 0.0,
             spray: false,
+            out_of_service: false,
             default_supply_c: 22.0,
         };
         let mut chiller = Chiller::new(&spec, 22.0, 0.0, &mut Random::new(1, 0));

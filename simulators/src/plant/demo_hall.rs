@@ -44,6 +44,7 @@ pub(crate) fn spec() -> PlantSpec {
         min_speed: 0.25,
         cycles_of_concentration: 5.0,
         spray: false,
+        out_of_service: false,
         default_supply_c: 24.0,
     };
     let meter = |id: &str, role| MeterSpec {
@@ -57,6 +58,7 @@ pub(crate) fn spec() -> PlantSpec {
         overhead_kw: 30.0,
         makeup_conductivity_us_cm: 300.0,
         comms_timeout_s: 60.0,
+        sensors_at_limit: false,
         deviation: 1.0,
         loops: vec![LoopSpec {
             id: "fws".into(),

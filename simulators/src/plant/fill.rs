@@ -139,6 +139,7 @@ pub(super) mod tests {
             min_speed: 0.25,
             cycles_of_concentration: 5.0,
             spray: false,
+            out_of_service: false,
             default_supply_c: 25.0,
         }
     }

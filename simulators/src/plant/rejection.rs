@@ -26,6 +26,7 @@ pub(super) struct Rejection {
     base: usize,
     pub remote: Remote,
     rated_flow_lpm: f64,
+    out_of_service: bool,
     machine: Machine,
     pub energy_kwh: f64,
 }
@@ -79,13 +80,14 @@ impl Rejection {
                 ],
             ),
             rated_flow_lpm: spec.flow_lpm,
+            out_of_service: spec.out_of_service,
             machine,
             energy_kwh: 0.0,
         })
     }
 
     fn enabled(&self) -> bool {
-        self.remote.active(0) >= 0.5
+        !self.out_of_service && self.remote.active(0) >= 0.5
     }
 
     fn is_chiller(&self) -> bool {

@@ -22,6 +22,9 @@ pub struct PlantSpec {
     pub comms_timeout_s: f64,
     /// How far the units as built deviate from their nameplates: 0 not at all, 1 as usual in the field.
     pub deviation: f64,
+    /// Every sensor reads wrong by the limit of its class, one way or the other, instead of by what chance draws within it.
+    #[serde(default)]
+    pub sensors_at_limit: bool,
     /// Facility-water loops with their pump skids.
     pub loops: Vec<LoopSpec>,
     /// Tower cells, dry coolers and chillers.
@@ -104,6 +107,9 @@ pub struct RejectionSpec {
     pub cycles_of_concentration: f64,
     /// Adiabatic pads (dry cooler).
     pub spray: bool,
+    /// Shut off for repair: takes no water, whatever is asked of it.
+    #[serde(default)]
+    pub out_of_service: bool,
     /// The unit's own setpoint of its leaving water, and a chiller's rated leaving temperature, degC.
     pub default_supply_c: f64,
 }
