@@ -39,6 +39,19 @@ fn every_case_loads_as_expected() {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
+/// Every example site loads, with nothing to look at but the operator's token, which no example carries.
+#[test]
+fn the_example_sites_deserve_no_second_look() {
+    for name in ["demo", "frontier", "chilled_water"] {
+        let site = site::load_embedded(name).unwrap().unwrap();
+        let found = site::warnings(&site);
+        assert!(
+            found.iter().all(|line| line.contains("operator_token")),
+            "{name}: {found:?}"
+        );
+    }
+}
+
 /// Both example sites can keep their limits at their design weather; a room whose coil is too small is named.
 #[test]
 fn a_plant_that_cannot_keep_its_own_limits_is_remarked_on() {

@@ -7,6 +7,8 @@ mod check;
 #[cfg(feature = "sim")]
 mod demo;
 mod logging;
+#[cfg(feature = "sim")]
+mod matrix;
 mod replay;
 mod report;
 mod run;
@@ -113,7 +115,7 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// Loads a site: a file, or one of the embedded sites by name (`demo`, `frontier`).
+/// Loads a site: a file, or one of the embedded sites by name (`demo`, `frontier`, `chilled_water`).
 fn load_site(file: &Path) -> Result<Site, Failure> {
     if !file.exists()
         && let Some(embedded) = file.to_str().and_then(site::load_embedded)

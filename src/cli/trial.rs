@@ -1,6 +1,6 @@
 //! `isotherm trial`: strategies against a simulated plant in virtual time.
 
-use super::{Failure, load_site};
+use super::{Failure, load_site, matrix};
 use crate::trial::{self, Contender, Disturbance, Load, Options, Trial, WeatherSource};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
@@ -9,7 +9,7 @@ use std::path::PathBuf;
 /// Arguments of `isotherm trial`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Site file (TOML), or the name of an embedded site: `demo`, `frontier`.
+    /// Site file (TOML), or the name of an embedded site: `demo`, `frontier`, `chilled_water`.
     #[arg(long, default_value = "demo")]
     site: PathBuf,
     /// Weather: a CSV of hourly rows (columns `dry_bulb_c`, `rh_pct`, `pressure_pa`) or an EPW file; without
@@ -37,12 +37,21 @@ pub(super) struct Args {
     /// Strategies, separated by commas: `fixed`, `trim_respond`, `predictive`, and `oracle`, the bound.
     #[arg(long, value_delimiter = ',', default_value = "fixed,trim_respond,predictive")]
     strategies: Vec<Contender>,
+    /// Run every cell of a matrix (TOML, see `config/matrix/`) over the cores, instead of one trial.
+    #[arg(long, conflicts_with_all = ["weather", "jobs", "heat", "synthetic"])]
+    matrix: Option<PathBuf>,
+    /// Folder from which a matrix's traces and weathers are looked for.
+    #[arg(long, default_value = ".", requires = "matrix")]
+    data: PathBuf,
     /// Print JSON instead of a table.
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    if let Some(file) = &args.matrix {
+        return matrix::run(file, &args.data, args.json);
+    }
     let site = load_site(&args.site)?;
     let options = Options {
         weather: args.weather.clone().map_or(WeatherSource::BuiltIn, WeatherSource::File),
@@ -143,6 +152,6 @@ fn print(trial: &Trial, currency: &str) {
     line("fingerprint", &|run| run.fingerprint.clone());
 }
 
-fn percent(share: Option<f64>) -> String {
+pub(super) fn percent(share: Option<f64>) -> String {
     share.map_or("-".to_owned(), |share| format!("{:.2} %", share * 100.0))
 }

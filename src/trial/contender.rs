@@ -1,10 +1,12 @@
 //! Who runs in a trial: the strategies of the service, and the bound that no service could reach.
 
 use crate::site::StrategyKind;
+use serde::Deserialize;
 use std::str::FromStr;
 
 /// One column of a trial.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 pub enum Contender {
     /// A strategy as the service runs it.
     Strategy(StrategyKind),
@@ -37,5 +39,13 @@ impl FromStr for Contender {
             .into_iter()
             .find(|contender| contender.name() == name)
             .ok_or_else(|| format!("`{name}` does not run in trials: write fixed, trim_respond, predictive or oracle"))
+    }
+}
+
+impl TryFrom<String> for Contender {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        name.parse()
     }
 }

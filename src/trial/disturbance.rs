@@ -75,3 +75,44 @@ impl Disturbance {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trial::{COMMS_TIMEOUT_S, plant_spec};
+    use simulators::plant::Plant;
+
+    fn disturbed(disturbance: &Disturbance, seed: u64) -> (PlantSpec, PlantSpec) {
+        let site = crate::site::load_embedded("demo").unwrap().unwrap();
+        let drawn = plant_spec(&site, COMMS_TIMEOUT_S);
+        let mut built = drawn.clone();
+        disturbance.apply(&mut built, seed);
+        (drawn, built)
+    }
+
+    #[test]
+    fn without_a_disturbance_the_drawings_hold() {
+        let (drawn, built) = disturbed(&Disturbance::default(), 3);
+        assert_eq!(drawn, built);
+    }
+
+    #[test]
+    fn parameters_are_off_within_their_share_and_the_plant_can_be_built() {
+        let disturbance = Disturbance {
+            parameters_off: 0.2,
+            sensors_at_limit: true,
+            fouled_cdus: 1,
+            lost_cells: 1,
+            ..Disturbance::default()
+        };
+        for seed in 0..20 {
+            let (drawn, built) = disturbed(&disturbance, seed);
+            let ratio = built.racks[3].chip_resistance_k_per_kw / drawn.racks[3].chip_resistance_k_per_kw;
+            assert!((0.8..=1.2).contains(&ratio) && (ratio - 1.0).abs() > 1e-6, "{ratio}");
+            let fouled = built.cdus[0].approach_k / drawn.cdus[0].approach_k;
+            assert!((0.8 * FOULED..=1.2 * FOULED).contains(&fouled), "{fouled}");
+            assert!(built.rejection[0].out_of_service && !built.rejection[1].out_of_service);
+            Plant::new(&built, seed).unwrap();
+        }
+    }
+}

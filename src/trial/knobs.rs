@@ -1,6 +1,6 @@
 //! What the oracle turns: one knob a setpoint, or one for the like setpoints of a loop's units.
 
-use crate::site::{Point, PointId, RejectionKind, Site, StrategyKind, WriteSpec};
+use crate::site::{Direction, Point, PointId, RejectionKind, Site, StrategyKind, WriteSpec, more_cooling};
 use crate::snapshot::{Plan, PlanReport, PlanStatus, Setpoint};
 
 /// First step, largest step and smallest step of a level, as shares of its range.
@@ -17,6 +17,8 @@ pub(super) struct Knob {
     low: f64,
     high: f64,
     pub(super) start: f64,
+    /// The value of most cooling, where one way cools more.
+    most: Option<f64>,
     /// Signed: the way that last helped.
     step: f64,
     /// Knobs of a family are moved together.
@@ -38,6 +40,16 @@ impl Knob {
         let size = self.step.abs() * if helped { GROW } else { SHRINK };
         let turned = if helped && reversed { -1.0 } else { 1.0 };
         self.step = size.clamp(STEPS.2 * span, STEPS.1 * span).copysign(self.step * turned);
+    }
+
+    /// The first step again.
+    pub(super) fn start_over(&mut self) {
+        self.step = (STEPS.0 * (self.high - self.low)).copysign(self.step);
+    }
+
+    /// A share of the way from a value to most cooling.
+    pub(super) fn towards(&self, value: f64, share: f64) -> f64 {
+        value + share * (self.most.unwrap_or(value) - value)
     }
 
     /// Its value in a plan.
@@ -120,7 +132,7 @@ impl Collector<'_> {
     fn add(&mut self, points: &[Option<PointId>], count: bool, cdu: Option<usize>) {
         let write = |point: &PointId| Some((*point, self.site.spec(*point).write?));
         let found: Vec<(PointId, WriteSpec)> = points.iter().flatten().filter_map(write).collect();
-        let Some((_, first)) = found.first() else { return };
+        let Some((id, first)) = found.first() else { return };
         let (low, high, start) = if count {
             (0.0, found.len() as f64, found.len() as f64)
         } else {
@@ -132,6 +144,11 @@ impl Collector<'_> {
             low,
             high,
             start,
+            most: match more_cooling(&self.site.spec(*id).quantity) {
+                Direction::Up => Some(high),
+                Direction::Down => Some(low),
+                Direction::Neutral => None,
+            },
             step: STEPS.0 * (high - low),
             family: self.family,
             cdu,

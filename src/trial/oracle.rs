@@ -1,9 +1,9 @@
 //! The bound: what could be had by knowing the plant, the load and the weather to come.
 //!
 //! Every ten minutes the oracle tries plans on copies of the true world, each held for the horizon through the same
-//! safety room with its bounds and ramps, and keeps the cheapest. It starts from its last plan and from what `predictive`
-//! would do on the oracle's plant, and moves every knob by a step that grows with success and shrinks with failure (a
-//! pattern search). The heat left in the plant at the horizon's end is priced at what its removal has cost, so that nothing
+//! safety room with its bounds and ramps, and keeps the cheapest. It starts from its last plan and from what
+//! `trim_respond` and `predictive` would do on the oracle's plant, and moves every knob by a step that grows with success
+//! and shrinks with failure (a pattern search). The heat left in the plant at the horizon's end is priced at what its removal has cost, so that nothing
 //! is won by leaving it for later. It is a bound by construction of its knowledge, not a proven optimum: a cheaper run
 //! within the limits takes its place in [`super::Trial::bound`].
 
@@ -25,13 +25,16 @@ const INTERVAL_S: f64 = 600.0;
 /// How far a plan is tried, s: the next interval, and what the loop's water then still brings.
 const HORIZON_S: f64 = 1500.0;
 /// What a kelvin beyond a target costs in a minute, in hours of the hall's whole cooling: enough to never be worth it.
-const BEYOND_H: f64 = 0.2;
+const BEYOND_H: f64 = 1.0;
+
+/// Shares of the way to most cooling that are tried where a plan goes beyond targets.
+const MORE_COOLING: [f64; 3] = [0.15, 0.4, 1.0];
 
 /// The oracle in its run.
 pub(super) struct Oracle<'a> {
     bench: &'a Bench<'a>,
-    /// `predictive` in the oracle's plant: its plan is one to start from, and its ledger keeps the books.
-    mind: Mind,
+    /// Strategies in the oracle's plant: their plans are some to start from, and the first one's ledger keeps the books.
+    minds: [Mind; 2],
     queue: Queue,
     safety: safety::State,
     knobs: Vec<Knob>,
@@ -42,7 +45,9 @@ pub(super) struct Oracle<'a> {
 /// What a plan led to at the horizon.
 struct Outcome {
     objective: f64,
-    /// Degree-minutes beyond targets by CDU, K min.
+    /// Degree-minutes beyond targets, K min.
+    total: f64,
+    /// Of it the CDUs', by CDU.
     beyond: Vec<f64>,
 }
 
@@ -51,7 +56,7 @@ impl<'a> Oracle<'a> {
         let knobs = knobs(&bench.core.site);
         Self {
             bench,
-            mind: Mind::new(StrategyKind::Predictive),
+            minds: [StrategyKind::Predictive, StrategyKind::TrimRespond].map(Mind::new),
             queue: Queue::default(),
             safety: safety::State::default(),
             values: knobs.iter().map(|knob| knob.start).collect(),
@@ -63,26 +68,49 @@ impl<'a> Oracle<'a> {
     /// One cycle: searches when due, and writes what safety makes of the plan.
     pub(super) fn turn(&mut self, world: &mut World, now: Now) -> Books {
         let inputs = self.bench.inputs(world, &mut self.queue, now);
-        let outcome = step(self.bench.core, &mut self.mind, inputs, now);
+        let records = self
+            .minds
+            .each_mut()
+            .map(|mind| step(self.bench.core, mind, inputs.clone(), now).record);
         if self.searched_s.is_none_or(|at| world.elapsed_s() - at >= INTERVAL_S) {
             self.searched_s = Some(world.elapsed_s());
-            self.search(world, &outcome.record.plan);
+            self.search(world, records.each_ref().map(|record| &record.plan));
         }
         let plan = plan_of(&self.bench.core.site, &self.knobs, &self.values);
         govern(self.bench, world, &mut self.safety, &plan, now);
-        outcome.record.account.total
+        let [first, _] = records;
+        first.account.total
     }
 
     pub(super) fn fingerprint(&self) -> u64 {
-        self.mind.fingerprint()
+        let [first, _] = &self.minds;
+        first.fingerprint()
     }
 
-    fn search(&mut self, world: &World, suggested: &Plan) {
+    fn search(&mut self, world: &World, suggested: [&Plan; 2]) {
         let mut best = self.attempt(world, &self.values);
-        let values: Vec<f64> = self.knobs.iter().map(|knob| knob.read(suggested)).collect();
-        let outcome = self.attempt(world, &values);
-        if outcome.objective < best.objective {
-            (best, self.values) = (outcome, values);
+        for plan in suggested {
+            let values: Vec<f64> = self.knobs.iter().map(|knob| knob.read(plan)).collect();
+            let outcome = self.attempt(world, &values);
+            if outcome.objective < best.objective {
+                (best, self.values) = (outcome, values);
+            }
+        }
+        if best.total > 0.0 {
+            // The load has changed by more than small steps can follow.
+            self.knobs.iter_mut().for_each(Knob::start_over);
+            for share in MORE_COOLING {
+                let values: Vec<f64> = self
+                    .knobs
+                    .iter()
+                    .zip(&self.values)
+                    .map(|(knob, value)| knob.towards(*value, share))
+                    .collect();
+                let outcome = self.attempt(world, &values);
+                if outcome.objective < best.objective {
+                    (best, self.values) = (outcome, values);
+                }
+            }
         }
         let families: BTreeSet<usize> = self.knobs.iter().map(|knob| knob.family).collect();
         for family in families {
@@ -165,6 +193,7 @@ impl<'a> Oracle<'a> {
         let per_hour = money.objective.abs() / (HORIZON_S / 3600.0);
         Outcome {
             objective: money.objective + left + watch.total() * BEYOND_H * per_hour,
+            total: watch.total(),
             beyond: watch.by_cdu().to_vec(),
         }
     }
@@ -177,4 +206,39 @@ fn govern(bench: &Bench<'_>, world: &mut World, state: &mut safety::State, plan:
     let facts = safety::assess(site, &snapshot, state, now);
     let (commands, _) = safety::judge(site, &facts, plan, &[], &snapshot, state, now);
     bench.signals.apply(world.plant_mut(), &commands);
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::trial::{Contender, Disturbance, Load, Options, Trial, WeatherSource, run};
+
+    fn short(site: &str) -> Trial {
+        let site = crate::site::load_embedded(site).unwrap().unwrap();
+        let options = Options {
+            weather: WeatherSource::BuiltIn,
+            load: Load::Synthetic(1),
+            days: 0.1,
+            start: "07-14".into(),
+            seed: 1,
+            strategies: ["trim_respond", "predictive", "oracle"]
+                .map(|name| name.parse::<Contender>().unwrap())
+                .to_vec(),
+            disturbance: Disturbance::default(),
+            model: None,
+        };
+        run(&site, &options, |_, _| {}).unwrap()
+    }
+
+    #[test]
+    fn the_bound_keeps_the_limits_and_is_below_every_strategy() {
+        for site in ["demo", "chilled_water"] {
+            let trial = short(site);
+            let oracle = trial.runs.last().unwrap();
+            assert!(oracle.limit_k_min < 0.1, "{site}: {} K min", oracle.limit_k_min);
+            for run in &trial.runs {
+                assert!(oracle.objective <= run.objective, "{site}: {} is cheaper", run.strategy);
+                assert!(run.share_of_bound.is_none_or(|share| share <= 1.0 + 1e-12));
+            }
+        }
+    }
 }

@@ -72,14 +72,9 @@ pub fn run(site: &Site, options: &Options, mut progress: impl FnMut(Contender, f
         days: options.days,
         seed: options.seed,
         start: options.start.clone(),
-        weather: match &options.weather {
-            WeatherSource::BuiltIn => "built-in".to_owned(),
-            WeatherSource::File(file) => file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-        },
-        load: match &options.load {
-            Load::Synthetic(seed) => format!("synthetic {seed}"),
-            Load::Jobs(file) | Load::Heat(file) => file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-        },
+        weather: options.weather.name(),
+        load: options.load.name(),
+        plant: options.disturbance.name.clone(),
         runs: Vec::new(),
     };
     for (done, strategy) in options.strategies.iter().enumerate() {

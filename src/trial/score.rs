@@ -22,6 +22,8 @@ pub struct Trial {
     pub weather: String,
     /// Where the load came from.
     pub load: String,
+    /// Name of the plant's disturbance; empty for a plant as plants are usually built.
+    pub plant: String,
     /// One a strategy, in the order asked for.
     pub runs: Vec<Run>,
 }
@@ -205,7 +207,7 @@ impl Trial {
 }
 
 /// Degree-minutes that count as none, K min: less than a sensor shows.
-const KEPT_K_MIN: f64 = 0.1;
+pub(super) const KEPT_K_MIN: f64 = 0.1;
 
 /// What `mine` saves of `theirs`, as a share of the size of `theirs` (a cost may be negative where heat is sold).
 fn share(theirs: f64, mine: f64) -> Option<f64> {

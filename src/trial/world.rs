@@ -37,6 +37,30 @@ pub enum Load {
     Heat(PathBuf),
 }
 
+impl Load {
+    /// Its name in results.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Synthetic(seed) => format!("synthetic {seed}"),
+            Self::Jobs(file) | Self::Heat(file) => file_name(file),
+        }
+    }
+}
+
+impl WeatherSource {
+    /// Its name in results.
+    pub fn name(&self) -> String {
+        match self {
+            Self::BuiltIn => "built-in".to_owned(),
+            Self::File(file) => file_name(file),
+        }
+    }
+}
+
+fn file_name(file: &Path) -> String {
+    file.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
 /// Why a world could not be built.
 #[derive(Debug, thiserror::Error)]
 pub enum WorldError {

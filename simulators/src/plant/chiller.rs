@@ -53,6 +53,8 @@ const EVAPORATOR_K: f64 = 2.0;
 const LEAST_LIFT_K: f64 = 8.0;
 /// Share of rated load by which the compressor can change in a second.
 const SLEW: f64 = 1.0 / 180.0;
+/// Time that the unit's own controller keeps between two starts of its compressor, s: three an hour, as is usual.
+const START_GAP_S: f64 = 1200.0;
 /// Water in the evaporator in seconds of rated flow.
 const EVAPORATOR_S: f64 = 30.0;
 
@@ -89,6 +91,7 @@ pub(super) struct Chiller {
     evaporator_l: f64,
     leaving_c: f64,
     heat_kw: f64,
+    since_start_s: f64,
     pub power_kw: f64,
 }
 
@@ -105,6 +108,7 @@ impl Chiller {
             evaporator_l: spec.flow_lpm / 60.0 * EVAPORATOR_S,
             leaving_c: start_c,
             heat_kw: 0.0,
+            since_start_s: START_GAP_S,
             power_kw: 0.0,
         }
     }
@@ -124,9 +128,14 @@ impl Chiller {
         let limit = self.limit_kw(setpoint_c, air.dry_bulb_c);
         // A degree of dead band above the setpoint keeps an idle chiller from starting for nothing.
         let wanted = capacity * (water_c - setpoint_c);
-        let idle = self.heat_kw <= 0.0 && water_c < setpoint_c + 1.0;
+        let stopped = self.heat_kw <= 0.0;
+        self.since_start_s += dt;
+        let idle = stopped && (water_c < setpoint_c + 1.0 || self.since_start_s < START_GAP_S);
         let target = if idle { 0.0 } else { wanted.clamp(0.0, limit) };
         self.heat_kw = slewed(self.heat_kw, target, SLEW * self.rated_kw, dt).min(wanted.max(0.0));
+        if stopped && self.heat_kw > 0.0 {
+            self.since_start_s = 0.0;
+        }
         self.power_kw = self.power(air.dry_bulb_c);
         let into_c = if capacity > 0.0 {
             water_c - self.heat_kw / capacity
@@ -225,7 +234,7 @@ mod tests {
         }
     }
 
-    fn run(ambient_c: f64, heat_share: f64) -> (f64, f64) {
+    fn machine() -> Chiller {
         let spec = RejectionSpec {
             id: "ch1".into(),
             facility_loop: "fws".into(),
@@ -241,7 +250,29 @@ mod tests {
             out_of_service: false,
             default_supply_c: 22.0,
         };
-        let mut chiller = Chiller::new(&spec, 22.0, 0.0, &mut Random::new(1, 0));
+        Chiller::new(&spec, 22.0, 0.0, &mut Random::new(1, 0))
+    }
+
+    #[test]
+    fn a_stopped_compressor_waits_before_it_starts_again() {
+        let mut chiller = machine();
+        let air = Air::new(35.0, 27.0, 0.4, 101_325.0);
+        let mut starts = Vec::new();
+        let mut ran = false;
+        for second in (0..3600).step_by(5) {
+            // Switched off for a minute in every five.
+            let enabled = second % 300 >= 60;
+            let runs = chiller.advance(5.0, &air, enabled, 22.0, 1400.0, 27.0).1 > 0.0;
+            if runs && !ran {
+                starts.push(second);
+            }
+            ran = runs;
+        }
+        assert_eq!(starts, [60, 1260, 2460]);
+    }
+
+    fn run(ambient_c: f64, heat_share: f64) -> (f64, f64) {
+        let mut chiller = machine();
         let air = Air::new(ambient_c, ambient_c - 8.0, 0.4, 101_325.0);
         let in_c = 22.0 + heat_share * 500.0 / (1400.0 / 60.0 * WATER_KJ_L_K);
         let mut out = 0.0;

@@ -177,6 +177,7 @@ mod tests {
             min_speed: 0.2,
             cycles_of_concentration: 0.0,
             spray,
+            out_of_service: false,
             default_supply_c: 41.0,
         };
         DryCooler::new(&spec, 41.0, 0.0, &mut Random::new(1, 0)).unwrap()

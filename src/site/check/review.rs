@@ -66,12 +66,12 @@ fn sizes(site: &Site, warnings: &mut Vec<String>) {
                 facility_loop.name
             ));
         }
-        // A chiller makes its water as cold as it is asked to; what rejects to the weather does not.
-        let water_c = |unit: &Rejection| match unit.nameplate.kind {
-            RejectionKind::Chiller => f64::NEG_INFINITY,
-            _ => unit.nameplate.design_ambient_c + unit.nameplate.approach_k,
-        };
-        let Some(water_c) = units().map(water_c).reduce(f64::max).filter(|c| c.is_finite()) else {
+        // Chillers come after what rejects to the weather, and make the water as cold as they are asked to.
+        if units().any(|unit| unit.nameplate.kind == RejectionKind::Chiller) {
+            continue;
+        }
+        let water_c = |unit: &Rejection| unit.nameplate.design_ambient_c + unit.nameplate.approach_k;
+        let Some(water_c) = units().map(water_c).reduce(f64::max) else {
             continue;
         };
         let cdus = facility_loop.cdus.iter().filter_map(|id| site.cdus.get(id.0));
