@@ -60,7 +60,7 @@ fn print(found: &MatrixResult) {
         );
         for run in &trial.runs {
             println!(
-                "  {:<14}{:>12.1} kWh{:>12.0} L{:>9.2} K min   vs fixed{:>10}   vs trim_respond{:>10}   of the bound{:>10}",
+                "  {:<14}{:>12.1} kWh{:>12.0} L{:>9.2} K min   vs fixed{:>10}   vs trim_respond{:>10}   of the bound{:>10}{}",
                 run.strategy,
                 run.cooling_kwh,
                 run.water_l,
@@ -68,6 +68,11 @@ fn print(found: &MatrixResult) {
                 percent(run.saving_vs_fixed),
                 percent(run.saving_vs_trim_respond),
                 percent(run.share_of_bound),
+                if trial.bound == Some(run.strategy) {
+                    ", it is the bound"
+                } else {
+                    ""
+                },
             );
         }
     }

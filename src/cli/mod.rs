@@ -12,9 +12,13 @@ mod matrix;
 mod replay;
 mod report;
 mod run;
+#[cfg(feature = "sim")]
+mod tradeoff;
 mod train;
 #[cfg(feature = "sim")]
 mod trial;
+#[cfg(feature = "sim")]
+mod tune;
 
 #[cfg(feature = "sim")]
 use crate::site::StrategyKind;

@@ -1,7 +1,7 @@
 //! `isotherm trial`: strategies against a simulated plant in virtual time.
 
-use super::{Failure, load_site, matrix};
-use crate::trial::{self, Contender, Disturbance, Load, Options, Trial, WeatherSource};
+use super::{Failure, load_site, matrix, tradeoff, tune};
+use crate::trial::{self, Axis, Contender, Disturbance, Load, Options, Trial, WeatherSource};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -43,6 +43,19 @@ pub(super) struct Args {
     /// Folder from which a matrix's traces and weathers are looked for.
     #[arg(long, default_value = ".", requires = "matrix")]
     data: PathBuf,
+    /// Search the parameters of a strategy on the matrix's cells as training, and print them for the site's file.
+    #[arg(long, requires = "matrix", value_name = "STRATEGY", value_parser = ["trim_respond"])]
+    tune: Option<String>,
+    /// How many parameter sets a search tries.
+    #[arg(long, default_value_t = 60, requires = "tune")]
+    evaluations: usize,
+    /// Run `predictive` under other prices of water and carbon, and mark the front of these, separated by commas: `energy`,
+    /// `water`, `carbon`, `cost`.
+    #[arg(long, value_delimiter = ',', conflicts_with_all = ["matrix", "json", "strategies"])]
+    tradeoff: Vec<Axis>,
+    /// Plot the first two of `--tradeoff` into this file.
+    #[arg(long, requires = "tradeoff")]
+    svg: Option<PathBuf>,
     /// Print JSON instead of a table.
     #[arg(long)]
     json: bool,
@@ -50,6 +63,9 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     if let Some(file) = &args.matrix {
+        if args.tune.is_some() {
+            return tune::run(file, &args.data, args.evaluations, args.seed);
+        }
         return matrix::run(file, &args.data, args.json);
     }
     let site = load_site(&args.site)?;
@@ -67,6 +83,9 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         disturbance: Disturbance::default(),
         model: None,
     };
+    if !args.tradeoff.is_empty() {
+        return tradeoff::run(&site, &options, &args.tradeoff, args.svg.as_deref());
+    }
     let bar = progress(&options);
     let result = trial::run(&site, &options, |run, share| {
         bar.set_message(run.name());

@@ -17,6 +17,8 @@ mod plant;
 mod run;
 mod score;
 mod signals;
+mod tradeoff;
+mod tune;
 mod watch;
 mod world;
 
@@ -28,4 +30,6 @@ pub use matrix::{Cell, Matrix, MatrixError, MatrixResult, SiteLoads, Summary, ru
 pub use plant::{COMMS_TIMEOUT_S, plant_spec};
 pub use run::{Options, run};
 pub use score::{Run, Trial};
+pub use tradeoff::{Axis, Choice, tradeoff};
+pub use tune::{Tried, tune};
 pub use world::{Load, WeatherSource, WorldError, build_world, year_s};

@@ -76,6 +76,7 @@ pub fn run(site: &Site, options: &Options, mut progress: impl FnMut(Contender, f
         load: options.load.name(),
         plant: options.disturbance.name.clone(),
         runs: Vec::new(),
+        bound: None,
     };
     for (done, strategy) in options.strategies.iter().enumerate() {
         let core = Core {

@@ -26,6 +26,8 @@ pub struct Trial {
     pub plant: String,
     /// One a strategy, in the order asked for.
     pub runs: Vec<Run>,
+    /// Whose run is the bound: the oracle's, or a cheaper one within the limits; `None` where no oracle ran.
+    pub bound: Option<&'static str>,
 }
 
 /// One strategy's run. Energies, water and heat are the plant's true totals, not the controller's books.
@@ -179,7 +181,7 @@ impl Trial {
     }
 
     /// The cheapest run that kept the limits at least as well as `trim_respond`, once an oracle has looked for it.
-    pub fn bound(&self) -> Option<&Run> {
+    fn cheapest_within_limits(&self) -> Option<&Run> {
         let named = |name: &str| self.runs.iter().find(|run| run.strategy == name);
         let trim_respond = named("trim_respond")?;
         named("oracle")?;
@@ -192,13 +194,15 @@ impl Trial {
 
     fn measure_by_bound(&mut self) {
         let trim_respond = self.runs.iter().find(|run| run.strategy == "trim_respond");
-        let (Some(bound), Some(from)) = (self.bound(), trim_respond) else {
+        let (Some(bound), Some(from)) = (self.cheapest_within_limits(), trim_respond) else {
             return;
         };
         let money = (from.objective, bound.objective);
         let energy = (from.cooling_kwh, bound.cooling_kwh);
+        let name = bound.strategy;
         let reached =
             |(from, bound): (f64, f64), own: f64| (from - bound > f64::EPSILON).then(|| (from - own) / (from - bound));
+        self.bound = Some(name);
         for run in &mut self.runs {
             run.share_of_bound = reached(money, run.objective);
             run.energy_share_of_bound = reached(energy, run.cooling_kwh);
