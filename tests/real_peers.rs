@@ -63,6 +63,16 @@ async fn the_loop_closes_over_mosquitto_and_others_see_the_racks() {
         state["forecast"]["source"] == "queue"
     })
     .await;
+    // The hall starts at rest: its first messages truly say that no rack draws power yet.
+    rig.until("every rack at work", 30, |state| {
+        let racks = state["racks"].as_array();
+        racks.is_some_and(|racks| {
+            racks
+                .iter()
+                .all(|rack| rack["readings"]["power"]["value"].as_f64() > Some(10.0))
+        })
+    })
+    .await;
     let seen = Command::new("mosquitto_sub")
         .args([
             "-h",
