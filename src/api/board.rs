@@ -48,6 +48,8 @@ pub(super) struct Memory {
     /// Occurrences by severity and code since start.
     pub event_counts: BTreeMap<(Severity, String), u64>,
     pub trend: Trend,
+    /// Events noted since start.
+    noted: u64,
 }
 
 /// The readers' end.
@@ -90,6 +92,7 @@ impl Board {
             events: VecDeque::new(),
             event_counts: BTreeMap::new(),
             trend: Trend::new(&site),
+            noted: 0,
         };
         let (view, seen_view) = watch::channel(None);
         let seen = Seen {
@@ -219,7 +222,9 @@ impl Memory {
         if self.events.len() == EVENTS {
             self.events.pop_front();
         }
+        self.noted += 1;
         self.events.push_back(EventView {
+            seq: self.noted,
             cycle,
             wall_ms,
             severity: event.severity,
@@ -319,6 +324,7 @@ mod tests {
             events: VecDeque::new(),
             event_counts: BTreeMap::new(),
             trend: Trend::new(&site),
+            noted: 0,
         };
         let event = |text: String| Event {
             severity: Severity::Info,

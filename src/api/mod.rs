@@ -4,28 +4,21 @@
 //! which [`serve`] reads. Nothing here decides anything about cooling: what a person asks goes to the next cycle as a
 //! [`Request`] and is answered from that cycle's record.
 //!
-//! | path | what it answers |
-//! |---|---|
-//! | `GET /` | the page |
-//! | `GET /api/v1/site` | what stands where: nameplates, limits, prices |
-//! | `GET /api/v1/state` | the latest [`View`] |
-//! | `GET /api/v1/stream` | views as server-sent events named `view`, at most five in two seconds |
-//! | `GET /api/v1/points` | every point with unit, device, bounds and last reading |
-//! | `GET /api/v1/series?tags=&from=&to=&points=` | past values of points and of a few derived series |
-//! | `GET /api/v1/events` | the latest [`EVENTS`] events, newest first |
-//! | `POST /api/v1/requests` | an operator's request; needs `Authorization: Bearer <token>` |
-//! | `GET /metrics` | the Prometheus text format |
-//! | `GET /healthz` | 200 while cycles go on, else 503 |
+//! The routes are listed once, in [`routes`]; `/api/v1/openapi.json` describes each with its parameters and answers.
 //!
 //! Every error is a problem document (RFC 9457) that says what to send instead.
 
 mod board;
 mod guard;
 mod metrics;
+mod openapi;
 mod page;
+mod paging;
 mod problem;
 mod requests;
 mod rest;
+mod routes;
+mod shapes;
 mod sheet;
 mod stream;
 mod trend;
@@ -34,7 +27,6 @@ mod view;
 use crate::site::{PointId, Site};
 use crate::snapshot::Request;
 use axum::Router;
-use axum::routing::{get, post};
 use board::Seen;
 pub use board::{Board, EVENTS, Edges};
 use std::fmt;
@@ -118,17 +110,7 @@ pub async fn serve(
 }
 
 fn router(shared: Shared, loopback: bool) -> Router {
-    let router = Router::new()
-        .route("/api/v1/site", get(rest::site))
-        .route("/api/v1/state", get(rest::state))
-        .route("/api/v1/points", get(rest::points))
-        .route("/api/v1/series", get(rest::series))
-        .route("/api/v1/events", get(rest::events))
-        .route("/api/v1/stream", get(stream::stream))
-        .route("/api/v1/requests", post(rest::request))
-        .route("/healthz", get(rest::healthz))
-        .route("/metrics", get(rest::metrics));
-    page::routes(router)
+    page::routes(routes::router())
         .method_not_allowed_fallback(rest::wrong_method)
         .fallback(rest::not_found)
         .layer(axum::middleware::from_fn_with_state(loopback, guard::guard))

@@ -1,22 +1,36 @@
 //! What an operator may ask, and the answer from the record of the cycle that took it.
 
 use super::problem::Problem;
+use super::shapes;
 use crate::cycle::CycleRecord;
 use crate::site::{Authority, Site, StrategyKind, ZoneId};
 use crate::snapshot::{Author, Request, RequestKind};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Largest body, bytes.
 pub(super) const MAX_BODY: usize = 4096;
 
 /// The body of `POST /api/v1/requests`, in names instead of ids.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-enum Body {
+pub(super) enum Body {
+    /// Hold a setpoint at a value for a time, s.
     Override { tag: String, value: f64, for_s: f64 },
+    /// End an override.
     ClearOverride { tag: String },
-    SetAuthority { zone: String, authority: Authority },
-    SetStrategy { strategy: StrategyKind },
+    /// Set a zone's authority.
+    SetAuthority {
+        zone: String,
+        #[schemars(schema_with = "shapes::authority")]
+        authority: Authority,
+    },
+    /// Change the strategy.
+    SetStrategy {
+        #[schemars(schema_with = "shapes::strategy")]
+        strategy: StrategyKind,
+    },
+    /// Release every zone to the plant as found, and observe.
     // Braces, since serde does not deny unknown fields of a unit variant.
     Stop {},
 }
@@ -82,10 +96,11 @@ fn unknown_tag(tag: &str) -> Problem {
 }
 
 /// What became of a request in the cycle that took it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub(super) struct Answer {
     /// The request, by which the asker knows the answer.
     #[serde(skip)]
+    #[schemars(skip)]
     pub request: Request,
     /// Whether it is in force.
     pub accepted: bool,

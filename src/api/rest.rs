@@ -1,11 +1,13 @@
 //! The REST interface: what the facility is, what it does, what happened, and what a person asks of it.
 
 use super::guard::authorise;
+use super::paging::{Page, Wanted};
 use super::problem::Problem;
 use super::requests::{self, MAX_BODY};
+use super::routes::ROUTES;
 use super::trend::{Sample, thin};
-use super::view::View;
-use super::{Shared, metrics};
+use super::view::{EventView, View};
+use super::{Shared, metrics, shapes};
 use crate::site::{PointId, Site, WriteSpec};
 use axum::Json;
 use axum::body::{Body, to_bytes};
@@ -13,6 +15,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -23,7 +26,7 @@ use tokio::time::timeout;
 /// Most tags in one query.
 const MAX_TAGS: usize = 200;
 /// Most points in one series.
-const MAX_POINTS: usize = 5000;
+pub(super) const MAX_POINTS: usize = 5000;
 /// Points in one series, where the query names none.
 const POINTS: usize = 600;
 /// Span of a series, where the query names none, ms.
@@ -34,7 +37,7 @@ pub(super) async fn site(State(shared): State<Shared>) -> Json<Value> {
 }
 
 /// The static description: what stands where, with nameplates, limits and prices; no addresses and no secrets.
-fn describe(site: &Site) -> Value {
+pub(super) fn describe(site: &Site) -> Value {
     let zone = |zone: crate::site::ZoneId| site.zones.get(zone.0).map(|zone| zone.name.as_str());
     let loop_name = |id: crate::site::LoopId| site.loops.get(id.0).map(|known| known.name.as_str());
     let racks = |cdu: &crate::site::Cdu| -> Vec<&str> {
@@ -93,44 +96,60 @@ pub(super) async fn state(State(shared): State<Shared>) -> Result<Response, Prob
     Ok(([(header::CONTENT_TYPE, "application/json")], view.json().to_owned()).into_response())
 }
 
-#[derive(Debug, Serialize)]
-struct PointView<'a> {
-    tag: &'a str,
+/// A point.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct PointView {
+    /// Its place in the list.
+    index: u64,
+    /// `<equipment>.<quantity>`.
+    tag: String,
+    /// Symbol of the unit.
     unit: &'static str,
+    /// Name of the unit.
+    #[schemars(with = "String")]
     kind: thermo::Unit,
-    device: &'a str,
-    profile: &'a str,
+    /// Device that it is read from.
+    device: String,
+    /// Profile of the device.
+    profile: String,
+    /// Whether control needs it.
     required: bool,
+    /// Age at which a reading is stale, s.
     timeout_s: f64,
+    /// Bounds, where it may be written.
+    #[schemars(with = "Option<shapes::WriteSpec>")]
     write: Option<WriteSpec>,
+    /// The last reading.
     reading: Option<super::view::ReadingView>,
 }
 
-pub(super) async fn points(State(shared): State<Shared>) -> Response {
-    let site = &*shared.site;
+pub(super) async fn points(State(shared): State<Shared>, wanted: Wanted) -> Json<Page<PointView>> {
     let view = shared.seen.latest();
-    let list = site.points.iter().enumerate().map(|(index, spec)| {
+    Json(wanted.page(point_views(&shared.site, view.as_deref()), |point| point.index, false))
+}
+
+/// Every point with its last reading.
+pub(super) fn point_views(site: &Site, view: Option<&View>) -> impl Iterator<Item = PointView> {
+    site.points.iter().enumerate().map(move |(index, spec)| {
         let device = site.devices.get(spec.device.0);
         PointView {
-            tag: &spec.tag,
+            index: index as u64,
+            tag: spec.tag.clone(),
             unit: spec.unit.symbol(),
             kind: spec.unit,
-            device: device.map_or("", |device| &device.id),
-            profile: device.map_or("", |device| &device.binding.profile),
+            device: device.map_or_else(String::new, |device| device.id.clone()),
+            profile: device.map_or_else(String::new, |device| device.binding.profile.clone()),
             required: spec.required,
             timeout_s: spec.timeout_s,
             write: spec.write,
-            reading: view
-                .as_ref()
-                .and_then(|view| view.readings.get(index).copied().flatten()),
+            reading: view.and_then(|view| view.readings.get(index).copied().flatten()),
         }
-    });
-    Json(list.collect::<Vec<_>>()).into_response()
+    })
 }
 
-pub(super) async fn events(State(shared): State<Shared>) -> Response {
+pub(super) async fn events(State(shared): State<Shared>, wanted: Wanted) -> Json<Page<EventView>> {
     let memory = shared.seen.memory();
-    Json(memory.events.iter().rev().collect::<Vec<_>>()).into_response()
+    Json(wanted.page(memory.events.iter().rev().cloned(), |event| event.seq, true))
 }
 
 #[derive(Debug, Deserialize)]
@@ -146,9 +165,23 @@ pub(super) struct SeriesQuery {
     points: Option<usize>,
 }
 
-#[derive(Debug, Serialize)]
-struct SeriesView {
+/// What was asked of the past.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct SeriesAnswer {
+    /// Start, wall ms.
+    from_ms: i64,
+    /// End, wall ms.
+    to_ms: i64,
+    /// One a tag, in the order asked.
+    series: Vec<SeriesView>,
+}
+
+/// A series.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct SeriesView {
+    /// Its tag.
     tag: String,
+    /// Symbol of its unit.
     unit: &'static str,
     /// Pairs of wall ms and value.
     points: Vec<Sample>,
@@ -163,7 +196,7 @@ enum Source {
 pub(super) async fn series(
     State(shared): State<Shared>,
     query: Result<Query<SeriesQuery>, QueryRejection>,
-) -> Result<Response, Problem> {
+) -> Result<Json<SeriesAnswer>, Problem> {
     const FORM: &str = "send ?tags=cdu1.secondary_flow,hall.it_power&from=<wall ms>&to=<wall ms>&points=600";
     let Query(query) = query.map_err(|error| Problem::bad_request(format!("{}: {FORM}", error.body_text())))?;
     let tags: Vec<&str> = query
@@ -207,7 +240,11 @@ pub(super) async fn series(
         read.collect::<Result<Vec<_>, String>>()
     });
     match read.await {
-        Ok(Ok(list)) => Ok(Json(json!({ "from_ms": from, "to_ms": to, "series": list })).into_response()),
+        Ok(Ok(series)) => Ok(Json(SeriesAnswer {
+            from_ms: from,
+            to_ms: to,
+            series,
+        })),
         Ok(Err(why)) => Err(Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
             format!("the record cannot be read: {why}"),
@@ -238,6 +275,26 @@ fn source(shared: &Shared, tag: &str, from: i64, to: i64, max_points: usize) -> 
              hall.co2e_rate, hall.chip_margin, hall.warmest_supply"
         ))),
     }
+}
+
+/// The answer where the cycle that takes a request has not ended in time.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Handed {
+    /// Not known yet.
+    accepted: Option<bool>,
+    /// Where to look.
+    notes: [&'static str; 1],
+}
+
+/// Signs of life.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Health {
+    /// Always `ok`.
+    status: &'static str,
+    /// The latest cycle.
+    cycle: u64,
+    /// Real time since it ended, s.
+    age_s: f64,
 }
 
 pub(super) async fn request(State(shared): State<Shared>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
@@ -301,13 +358,16 @@ pub(super) async fn request(State(shared): State<Shared>, headers: HeaderMap, bo
             ),
         )),
         None => {
-            let body = json!({"accepted": null, "notes": ["handed to the controller; the next cycle takes it: see /api/v1/events"]});
-            Ok((StatusCode::ACCEPTED, Json(body)).into_response())
+            let handed = Handed {
+                accepted: None,
+                notes: ["handed to the controller; the next cycle takes it: see /api/v1/events"],
+            };
+            Ok((StatusCode::ACCEPTED, Json(handed)).into_response())
         }
     }
 }
 
-pub(super) async fn healthz(State(shared): State<Shared>) -> Result<Response, Problem> {
+pub(super) async fn healthz(State(shared): State<Shared>) -> Result<Json<Health>, Problem> {
     let view = latest(&shared)?;
     let age_s = view.age().as_secs_f64();
     if view.is_overdue() {
@@ -320,7 +380,11 @@ pub(super) async fn healthz(State(shared): State<Shared>) -> Result<Response, Pr
             ),
         ));
     }
-    Ok(Json(json!({"status": "ok", "cycle": view.cycle, "age_s": age_s})).into_response())
+    Ok(Json(Health {
+        status: "ok",
+        cycle: view.cycle,
+        age_s,
+    }))
 }
 
 pub(super) async fn metrics(State(shared): State<Shared>) -> Response {
@@ -334,16 +398,16 @@ pub(super) async fn metrics(State(shared): State<Shared>) -> Response {
 }
 
 pub(super) async fn not_found() -> Problem {
+    let paths: Vec<&str> = ROUTES.iter().map(|route| route.path).collect();
     Problem::new(
         StatusCode::NOT_FOUND,
-        "nothing is here: ask for /, /api/v1/site, /api/v1/state, /api/v1/points, /api/v1/series, /api/v1/events, \
-         /api/v1/stream, /metrics or /healthz, or post to /api/v1/requests",
+        format!("nothing is here: ask for / or {}", paths.join(", ")),
     )
 }
 
 pub(super) async fn wrong_method() -> Problem {
     Problem::new(
         StatusCode::METHOD_NOT_ALLOWED,
-        "this path does not take that method: GET everything, POST only to /api/v1/requests",
+        "this path does not take that method: GET what is to be read, POST what is to be done; /api/v1/openapi.json lists both",
     )
 }

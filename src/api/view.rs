@@ -1,16 +1,18 @@
 //! What the page, REST and the metrics show of one cycle. Names are stable: others build on them.
 
+use super::shapes;
 use crate::ledger::{Account, Indicators, Totals};
 use crate::safety::Level;
 use crate::site::{Authority, StrategyKind};
 use crate::snapshot::{HeatBand, HeatSource, PlanStatus, Reading, Severity};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// What the controller is connected to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// A real plant.
@@ -20,7 +22,7 @@ pub enum Mode {
 }
 
 /// One cycle as shown.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct View {
     /// Name of the site.
     pub site: String,
@@ -102,7 +104,7 @@ impl View {
 }
 
 /// How the cycles keep time.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, JsonSchema)]
 pub struct PaceView {
     /// Period of the cycle in plant time, s.
     pub period_s: f64,
@@ -115,45 +117,53 @@ pub struct PaceView {
 }
 
 /// What is being done and why.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ControlView {
     /// The strategy whose plan was used.
+    #[schemars(schema_with = "shapes::strategy")]
     pub strategy: StrategyKind,
     /// Whether the supervisor imposed it in place of the wanted one.
     pub imposed: bool,
     /// Whether the strategy fell back.
+    #[schemars(schema_with = "shapes::plan_status")]
     pub status: PlanStatus,
     /// One sentence for the operator.
     pub sentence: String,
     /// Constraints at their bound.
     pub binding: Vec<String>,
     /// Expected cost terms per hour: name and value.
+    #[schemars(with = "Vec<(String, Option<f64>)>")]
     pub cost_per_h: Vec<(String, f64)>,
     /// Expected cooling power, kW.
     pub expected_cooling_kw: Option<f64>,
     /// Setpoints that safety refused or changed.
+    #[schemars(with = "Vec<shapes::Change>")]
     pub changes: Vec<crate::safety::Change>,
 }
 
 /// One zone.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ZoneView {
     /// Name.
     pub name: String,
     /// How cautious it has to be.
+    #[schemars(schema_with = "shapes::level")]
     pub level: Level,
     /// Authority in force.
+    #[schemars(schema_with = "shapes::authority")]
     pub authority: Authority,
     /// Authority asked for.
+    #[schemars(schema_with = "shapes::authority")]
     pub wanted: Authority,
     /// Why.
     pub causes: Vec<String>,
 }
 
 /// A reading as shown.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct ReadingView {
     /// Value in the point's unit.
+    #[schemars(with = "Option<f64>")]
     pub value: f64,
     /// `good`, `bad` or `stale`.
     pub quality: &'static str,
@@ -183,7 +193,7 @@ impl ReadingView {
 }
 
 /// Who stands behind a setpoint.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct OwnerView {
     /// `strategy`, `operator`, `safety` or `release`.
     pub kind: &'static str,
@@ -192,7 +202,7 @@ pub struct OwnerView {
 }
 
 /// A writable point.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct SetpointView {
     /// What the device reports as its setpoint.
     pub reading: Option<ReadingView>,
@@ -207,7 +217,7 @@ pub struct SetpointView {
 }
 
 /// An equipment with its points by quantity, named as in tags.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
 pub struct EquipmentView {
     /// Name.
     pub name: String,
@@ -225,12 +235,13 @@ impl EquipmentView {
 }
 
 /// A CDU.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct CduView {
     /// Its points.
     #[serde(flatten)]
     pub equipment: EquipmentView,
     /// Heat now and expected.
+    #[schemars(with = "shapes::HeatBand")]
     pub heat: HeatBand,
     /// Smallest good chip margin of its racks, K.
     pub worst_margin_k: Option<f64>,
@@ -239,19 +250,21 @@ pub struct CduView {
 }
 
 /// A rack.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct RackView {
     /// Its points.
     #[serde(flatten)]
     pub equipment: EquipmentView,
     /// Heat into the liquid, now and expected.
+    #[schemars(with = "shapes::HeatBand")]
     pub heat: HeatBand,
 }
 
 /// The forecast as a whole.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ForecastView {
     /// What it was made from.
+    #[schemars(schema_with = "shapes::heat_source")]
     pub source: HeatSource,
     /// The horizons, s.
     pub horizons_s: [f64; crate::snapshot::HORIZONS],
@@ -260,7 +273,7 @@ pub struct ForecastView {
 }
 
 /// The job queue.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
 pub struct JobsView {
     /// Age of the queue, s of plant time; `None` where no feed ever answered.
     pub age_s: Option<f64>,
@@ -277,7 +290,7 @@ pub struct JobsView {
 }
 
 /// A job.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct JobView {
     /// The scheduler's id.
     pub id: String,
@@ -300,14 +313,17 @@ pub struct JobView {
 }
 
 /// Energy, water, heat, carbon and cost.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct BooksView {
     /// Rates of this cycle and the counters of today and in total.
     #[serde(flatten)]
+    #[schemars(schema_with = "shapes::like::<Account>")]
     pub account: Account,
     /// Indicators of today.
+    #[schemars(with = "std::collections::BTreeMap<String, Option<f64>>")]
     pub today_indicators: Indicators,
     /// Indicators since the ledger began.
+    #[schemars(with = "std::collections::BTreeMap<String, Option<f64>>")]
     pub total_indicators: Indicators,
 }
 
@@ -322,7 +338,7 @@ impl BooksView {
 }
 
 /// A device link.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
 pub struct DeviceView {
     /// Id, as in the site.
     pub id: String,
@@ -337,7 +353,7 @@ pub struct DeviceView {
 }
 
 /// The local record.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema)]
 pub struct StoreView {
     /// `ok`, `off`, or what is wrong.
     pub state: String,
@@ -348,13 +364,16 @@ pub struct StoreView {
 }
 
 /// Something that happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct EventView {
+    /// Number of the latest occurrence: later is larger.
+    pub seq: u64,
     /// Cycle of the latest occurrence.
     pub cycle: u64,
     /// Wall time of the latest occurrence, ms.
     pub wall_ms: i64,
     /// How much it matters.
+    #[schemars(schema_with = "shapes::severity")]
     pub severity: Severity,
     /// Stable name.
     pub code: String,

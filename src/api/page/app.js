@@ -19,10 +19,21 @@ async function json(path) {
   return response.json();
 }
 
+// A list in full, page by page.
+async function pages(path) {
+  const items = [];
+  for (let cursor = 0; cursor !== null;) {
+    const page = await json(`${path}?limit=1000&cursor=${cursor}`);
+    items.push(...page.items);
+    cursor = page.next;
+  }
+  return items;
+}
+
 async function start() {
   say(byId("banner"), T.waiting);
   byId("banner").hidden = false;
-  const [site, points] = await Promise.all([json("/api/v1/site"), json("/api/v1/points")]);
+  const [site, points] = await Promise.all([json("/api/v1/site"), pages("/api/v1/points")]);
   setZone(site.time_zone);
   say(byId("site"), site.name);
   document.title = `${site.name} · Isotherm`;

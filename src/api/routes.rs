@@ -1,0 +1,255 @@
+//! Every route, once: the router and the `OpenAPI` document are both made from this table.
+
+use super::paging::{LIMIT_MAX, Page};
+use super::requests::{Answer, Body};
+use super::rest::{self, Handed, Health, PointView, SeriesAnswer};
+use super::view::{EventView, View};
+use super::{Shared, openapi, stream};
+use axum::Router;
+use axum::routing::{MethodFilter, MethodRouter, on};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+
+/// One operation.
+pub(super) struct Route {
+    pub method: Method,
+    pub path: &'static str,
+    /// One line; the first word is a verb.
+    pub summary: &'static str,
+    pub parameters: &'static [Parameter],
+    /// What is sent, where something is.
+    pub body: Option<Shape>,
+    /// Status, meaning and content of each answer that is no problem.
+    pub answers: &'static [(u16, &'static str, Content)],
+    /// Statuses of the problems that it may answer, beside those of every route.
+    pub problems: &'static [u16],
+    handler: fn() -> MethodRouter<Shared>,
+}
+
+/// The methods in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Method {
+    Get,
+    Post,
+}
+
+/// A parameter of the query or the path.
+pub(super) struct Parameter {
+    pub name: &'static str,
+    pub required: bool,
+    pub about: &'static str,
+    pub kind: Kind,
+}
+
+/// What a parameter may be.
+pub(super) enum Kind {
+    Text,
+    Whole { min: i64, max: u64 },
+}
+
+/// The schema of a type.
+pub(super) type Shape = fn(&mut SchemaGenerator) -> Schema;
+
+/// What an answer carries.
+pub(super) enum Content {
+    Json(Shape),
+    /// JSON whose shape is read off the site.
+    Site,
+    /// JSON that has a standard of its own.
+    Document,
+    /// Text of another media type.
+    Text(&'static str),
+}
+
+/// Problems that every route may answer: a foreign host, a method that it does not take, no answer in time.
+pub(super) const COMMON_PROBLEMS: &[u16] = &[405, 421, 504];
+
+const fn of<T: JsonSchema>() -> Shape {
+    |generator| generator.subschema_for::<T>()
+}
+
+const PAGED: &[Parameter] = &[
+    Parameter {
+        name: "limit",
+        required: false,
+        about: "Most items of the page.",
+        kind: Kind::Whole {
+            min: 1,
+            max: LIMIT_MAX as u64,
+        },
+    },
+    Parameter {
+        name: "cursor",
+        required: false,
+        about: "The `next` of the page before.",
+        kind: Kind::Whole { min: 0, max: u64::MAX },
+    },
+];
+
+const WALL_MS: Kind = Kind::Whole {
+    min: i64::MIN,
+    max: i64::MAX as u64,
+};
+
+const SERIES: &[Parameter] = &[
+    Parameter {
+        name: "tags",
+        required: true,
+        about: "Tags of points or derived series, by comma.",
+        kind: Kind::Text,
+    },
+    Parameter {
+        name: "from",
+        required: false,
+        about: "Start, ms since 1970-01-01 UTC; an hour before `to` where absent.",
+        kind: WALL_MS,
+    },
+    Parameter {
+        name: "to",
+        required: false,
+        about: "End, ms since 1970-01-01 UTC; the latest cycle where absent.",
+        kind: WALL_MS,
+    },
+    Parameter {
+        name: "points",
+        required: false,
+        about: "Most points of one series.",
+        kind: Kind::Whole {
+            min: 1,
+            max: rest::MAX_POINTS as u64,
+        },
+    },
+];
+
+/// All routes but the page's own files.
+pub(super) const ROUTES: &[Route] = &[
+    Route {
+        method: Method::Get,
+        path: "/api/v1/openapi.json",
+        summary: "Describe this interface",
+        parameters: &[],
+        body: None,
+        answers: &[(200, "An OpenAPI 3.1 document.", Content::Document)],
+        problems: &[],
+        handler: || get(openapi::openapi),
+    },
+    Route {
+        method: Method::Get,
+        path: "/api/v1/site",
+        summary: "Tell what stands where: nameplates, limits, prices",
+        parameters: &[],
+        body: None,
+        answers: &[(200, "The site.", Content::Site)],
+        problems: &[],
+        handler: || get(rest::site),
+    },
+    Route {
+        method: Method::Get,
+        path: "/api/v1/state",
+        summary: "Tell the latest cycle",
+        parameters: &[],
+        body: None,
+        answers: &[(200, "The latest cycle.", Content::Json(of::<View>()))],
+        problems: &[503],
+        handler: || get(rest::state),
+    },
+    Route {
+        method: Method::Get,
+        path: "/api/v1/stream",
+        summary: "Follow the cycles",
+        parameters: &[],
+        body: None,
+        answers: &[(
+            200,
+            "Server-sent events named `view`, each with the body of /api/v1/state, at most five in two seconds.",
+            Content::Text("text/event-stream"),
+        )],
+        problems: &[503],
+        handler: || get(stream::stream),
+    },
+    Route {
+        method: Method::Get,
+        path: "/api/v1/points",
+        summary: "List every point with unit, device, bounds and last reading",
+        parameters: PAGED,
+        body: None,
+        answers: &[(200, "A page of points.", Content::Json(of::<Page<PointView>>()))],
+        problems: &[400],
+        handler: || get(rest::points),
+    },
+    Route {
+        method: Method::Get,
+        path: "/api/v1/series",
+        summary: "Read past values of points and of derived series",
+        parameters: SERIES,
+        body: None,
+        answers: &[(200, "The series.", Content::Json(of::<SeriesAnswer>()))],
+        problems: &[400, 500, 503],
+        handler: || get(rest::series),
+    },
+    Route {
+        method: Method::Get,
+        path: "/api/v1/events",
+        summary: "List the latest events, newest first",
+        parameters: PAGED,
+        body: None,
+        answers: &[(200, "A page of events.", Content::Json(of::<Page<EventView>>()))],
+        problems: &[400],
+        handler: || get(rest::events),
+    },
+    Route {
+        method: Method::Post,
+        path: "/api/v1/requests",
+        summary: "Ask something of the next cycle, as an operator",
+        parameters: &[],
+        body: Some(of::<Body>()),
+        answers: &[
+            (200, "It is in force.", Content::Json(of::<Answer>())),
+            (202, "It was handed to the next cycle.", Content::Json(of::<Handed>())),
+        ],
+        problems: &[400, 401, 403, 409, 413, 415, 503],
+        handler: || post(rest::request),
+    },
+    Route {
+        method: Method::Get,
+        path: "/healthz",
+        summary: "Tell whether cycles go on",
+        parameters: &[],
+        body: None,
+        answers: &[(200, "They do.", Content::Json(of::<Health>()))],
+        problems: &[503],
+        handler: || get(rest::healthz),
+    },
+    Route {
+        method: Method::Get,
+        path: "/metrics",
+        summary: "Expose the metrics",
+        parameters: &[],
+        body: None,
+        answers: &[(200, "The Prometheus text format.", Content::Text("text/plain"))],
+        problems: &[],
+        handler: || get(rest::metrics),
+    },
+];
+
+fn get<H, T>(handler: H) -> MethodRouter<Shared>
+where
+    H: axum::handler::Handler<T, Shared>,
+    T: 'static,
+{
+    on(MethodFilter::GET, handler)
+}
+
+fn post<H, T>(handler: H) -> MethodRouter<Shared>
+where
+    H: axum::handler::Handler<T, Shared>,
+    T: 'static,
+{
+    on(MethodFilter::POST, handler)
+}
+
+/// The table as a router.
+pub(super) fn router() -> Router<Shared> {
+    ROUTES.iter().fold(Router::new(), |router, route| {
+        router.route(route.path, (route.handler)())
+    })
+}
