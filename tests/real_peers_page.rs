@@ -1,8 +1,6 @@
 //! The real-peer tier of the page and REST: schemathesis against the whole service. Run by
 //! `cargo test --test real_peers_page -- --ignored`; a peer that is not installed is said to be missing and fails.
 
-#![expect(clippy::expect_used, reason = "a test may panic")]
-
 mod support;
 
 use std::process::Command;

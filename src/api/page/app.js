@@ -13,27 +13,9 @@ for (const node of document.querySelectorAll("[data-text]")) say(node, T[node.da
 let latest = null; // the latest view, when it came, and how long until the next is overdue
 let connected = true;
 
-async function json(path) {
-  const response = await fetch(path);
-  if (!response.ok) throw new Error(`${path}: ${response.status}`);
-  return response.json();
-}
-
-// A list in full, page by page.
-async function pages(path) {
-  const items = [];
-  for (let cursor = 0; cursor !== null;) {
-    const page = await json(`${path}?limit=1000&cursor=${cursor}`);
-    items.push(...page.items);
-    cursor = page.next;
-  }
-  return items;
-}
-
-async function start() {
-  say(byId("banner"), T.waiting);
-  byId("banner").hidden = false;
-  const [site, points] = await Promise.all([json("/api/v1/site"), pages("/api/v1/points")]);
+function start() {
+  // The page comes with what it needs to draw at once.
+  const { site, points, state } = JSON.parse(byId("first").textContent);
   setZone(site.time_zone);
   say(byId("site"), site.name);
   document.title = `${site.name} · Isotherm`;
@@ -43,19 +25,24 @@ async function start() {
     header, operator.update, panels.why(site, operator.asks), mimic.build(site, units), panels.books(site), trends.build(site),
     cdus.build(site, units, operator.asks), cdus.plant(site, units, operator.asks), panels.events(), panels.jobs(), panels.devices(),
   ];
-  await trends.load(site);
-
-  const stream = new EventSource("/api/v1/stream");
-  stream.addEventListener("view", (event) => {
-    const view = JSON.parse(event.data);
+  trends.load(site).then(() => latest && show(latest.view));
+  const take = (view) => {
     const patience = Math.max(LEAST_PATIENCE, (3000 * view.pace.period_s) / view.speed);
     // The first view of a connection may be an old one of a controller that has stopped: only a new cycle is a sign of life.
     if (view.cycle !== latest?.view.cycle) latest = { view, came: performance.now(), patience };
     connected = true;
     trends.take(view);
-    for (const part of parts) part(view);
+    show(view);
     watch();
-  });
+  };
+  const show = (view) => { for (const part of parts) part(view); };
+  if (state) take(state);
+  else {
+    say(byId("banner"), T.waiting);
+    byId("banner").hidden = false;
+  }
+  const stream = new EventSource("/api/v1/stream");
+  stream.addEventListener("view", (event) => take(JSON.parse(event.data)));
   stream.addEventListener("error", () => { connected = false; watch(); });
   setInterval(watch, 500);
 }
@@ -83,12 +70,4 @@ function watch() {
   set(document.body, "class", overdue ? "dead" : "live");
 }
 
-// The controller may start after the page was opened.
-function attempt() {
-  start().catch((error) => {
-    console.warn(error);
-    say(byId("banner"), T.waiting);
-    setTimeout(() => location.reload(), 3000);
-  });
-}
-attempt();
+start();
