@@ -4,7 +4,7 @@
 //! which [`serve`] reads. Nothing here decides anything about cooling: what a person asks goes to the next cycle as a
 //! [`Request`] and is answered from that cycle's record.
 //!
-//! The routes are listed once, in [`routes`]; `/api/v1/openapi.json` describes each with its parameters and answers.
+//! The routes are listed once, in `routes`; `/api/v1/openapi.json` describes each with its parameters and answers.
 //!
 //! Every error is a problem document (RFC 9457) that says what to send instead.
 
