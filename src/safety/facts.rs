@@ -4,7 +4,7 @@ use super::notices::Notices;
 use super::readings::Readings;
 use super::report::Level;
 use super::state::State;
-use super::{devices, dew_point, doubts, limits, min_flow, missing, surroundings};
+use super::{devices, dew_point, doubts, limits, min_flow, missing, outlook, surroundings, trouble};
 use crate::site::{PointId, Site, ZoneId};
 use crate::snapshot::{Now, Snapshot};
 
@@ -69,6 +69,16 @@ pub struct Facts {
     pub(super) zones: Vec<ZoneFacts>,
     /// By CDU, the differential pressure that gives every rack its smallest flow, kPa.
     pub(super) min_pressure_kpa: Vec<f64>,
+    /// By CDU, the warmest supply setpoint that leaves room for what can fail, degC.
+    pub(super) supply_ceiling_c: Vec<f64>,
+    /// By air unit, the same of its supply air, degC.
+    pub(super) air_ceiling_c: Vec<Option<f64>>,
+    /// By CDU, the heat that its racks may still give together, kW, where cooling cannot do it.
+    pub(super) cap_kw: Vec<Option<f64>>,
+    /// By CDU, the leak of its loop and racks.
+    pub(super) leaks: Vec<Option<surroundings::Severity>>,
+    /// Names of the racks that leak.
+    pub(super) leaking_racks: Vec<String>,
     /// By device, whether it runs on its own setpoints.
     pub(super) local: Vec<bool>,
     pub(super) notices: Notices,
@@ -87,10 +97,12 @@ pub(super) fn find(site: &Site, snapshot: &Snapshot, state: &mut State, now: Now
         ..Facts::default()
     };
     state.memory.take_in(snapshot, site.points.len(), now);
-    doubts::examine(site, &mut state.memory, &mut state.doubts, &mut facts, now);
+    doubts::examine(site, state, &mut facts, now);
     let readings = Readings::new(site, &state.memory, now);
     limits::watch(&readings, &mut state.latches, &mut facts);
     missing::watch(&readings, &mut facts);
+    trouble::watch(&readings, &mut state.troubles, &mut facts);
+    outlook::watch(&readings, &mut state.outlook, &mut facts);
     devices::watch(&readings, &mut state.devices, &mut facts);
     surroundings::watch(&readings, &mut facts);
     dew_point::watch(&readings, &mut facts);

@@ -6,9 +6,11 @@
 //! | file | subject |
 //! |---|---|
 //! | `readings` | the last good value of each point, its age, and how bad the truth may be by now |
-//! | `doubts` | frozen and implausible readings, energy balance |
+//! | `doubts`, `votes` | frozen, implausible and outvoted readings, energy balance |
 //! | `limits` | three thresholds with hysteresis make a level |
 //! | `missing` | lost readings make failsafe, each cause with its strength |
+//! | `trouble` | equipment that does not do what it should |
+//! | `outlook` | what may be in five minutes, and the room that setpoints leave for what can fail |
 //! | `devices` | arming, heartbeats, local control |
 //! | `surroundings` | leaks and weather |
 //! | `dew_point`, `min_flow` | the floor under supply temperature, the floor under pressure |
@@ -19,6 +21,7 @@
 //! | `authority` | who may write: demotion and return |
 //! | `held` | the setpoints that are ours, and whether the devices took them |
 //! | `ruling` | from a wish to a value: band, demands, dew point, bounds, rates |
+//! | `asks` | what others are asked for, where no setpoint helps |
 //! | `round` | one round over all setpoints, and the heartbeats |
 //! | `commands` | the sealed result |
 #![cfg_attr(
@@ -34,6 +37,7 @@
     )
 )]
 
+mod asks;
 mod authority;
 mod commands;
 mod demand;
@@ -46,6 +50,7 @@ mod limits;
 mod min_flow;
 mod missing;
 mod notices;
+mod outlook;
 mod readings;
 mod report;
 mod requests;
@@ -53,8 +58,11 @@ mod round;
 mod ruling;
 mod state;
 mod surroundings;
+mod trouble;
+mod votes;
 mod wishes;
 
+pub use asks::{Ask, AskKind};
 pub use commands::{Command, Commands};
 pub use facts::Facts;
 pub use report::{Change, Level, SafetyReport, ZoneReport};
@@ -97,6 +105,7 @@ pub fn judge(
         zones: authority::report(site, facts, state),
         changes: round.changes,
         events: notices.close(site, &mut state.active),
+        asks: asks::list(site, facts),
     };
     (Commands::seal(state.cycle, round.commands), report)
 }

@@ -3,12 +3,11 @@
 use super::clock::VirtualClock;
 use super::contender::Contender;
 use super::disturbance::Disturbance;
-use super::jobs::Queue;
 use super::money::Money;
 use super::oracle::Oracle;
 use super::plant::{COMMS_TIMEOUT_S, plant_spec};
 use super::score::{Run, Scored, Trial};
-use super::signals::Signals;
+use super::signals::{Ears, Signals};
 use super::watch::{Mark, Watch};
 use super::world::{Load, WeatherSource, WorldError, build_world, start_s};
 use crate::cycle::{Core, Inputs, Mind, step};
@@ -104,7 +103,7 @@ pub(super) struct Bench<'a> {
 
 /// Who sits at the bench.
 enum Pilot<'a> {
-    Service(Box<Mind>, Queue),
+    Service(Box<Mind>, Ears),
     Oracle(Box<Oracle<'a>>),
 }
 
@@ -112,8 +111,8 @@ impl Pilot<'_> {
     /// One cycle's commands, written to the plant; answers the books.
     fn turn(&mut self, bench: &Bench<'_>, world: &mut World, now: Now) -> Books {
         match self {
-            Self::Service(mind, queue) => {
-                let inputs = bench.inputs(world, queue, now);
+            Self::Service(mind, ears) => {
+                let inputs = bench.inputs(world, ears, now);
                 let outcome = step(bench.core, mind, inputs, now);
                 bench.signals.apply(world.plant_mut(), &outcome.commands);
                 outcome.record.account.total
@@ -132,10 +131,10 @@ impl Pilot<'_> {
 
 impl Bench<'_> {
     /// What the controller may know now.
-    pub(super) fn inputs(&self, world: &mut World, queue: &mut Queue, now: Now) -> Inputs {
+    pub(super) fn inputs(&self, world: &World, ears: &mut Ears, now: Now) -> Inputs {
         Inputs {
-            snapshot: self.signals.snapshot(&self.core.site, world.plant_mut(), now),
-            queue: queue.read(world.scheduler(), self.clock.epoch_ms, now),
+            snapshot: self.signals.hear(&self.core.site, world.plant(), ears, now),
+            queue: ears.queue.read(world, self.clock.epoch_ms, now),
             requests: Vec::new(),
             imposed: None,
         }
@@ -153,7 +152,7 @@ fn run_one(core: &Core, contender: Contender, mut world: World, days: f64, mut p
         tracing::warn!(tag, "the simulated plant has no such signal: the point never reports");
     }
     let mut pilot = match contender {
-        Contender::Strategy(kind) => Pilot::Service(Box::new(Mind::new(kind)), Queue::default()),
+        Contender::Strategy(kind) => Pilot::Service(Box::new(Mind::new(kind)), Ears::default()),
         Contender::Oracle => Pilot::Oracle(Box::new(Oracle::new(&bench))),
     };
     let cycle_s = site.control.cycle_s;
