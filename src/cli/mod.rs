@@ -3,6 +3,7 @@
 //! Exit codes: 0 done; 1 failed while running; 2 wrong usage; 3 mistakes in the configuration;
 //! 4 the record or a replay does not hold.
 
+mod audit;
 mod check;
 #[cfg(feature = "sim")]
 mod demo;
@@ -60,6 +61,8 @@ enum Command {
     Train(train::Args),
     /// Print the energy, water, heat, carbon and cost of each recorded day.
     Report(report::Args),
+    /// Verify the record's hash chains and list who did what and why.
+    Audit(audit::Args),
     /// Run recorded cycles again and compare every bit.
     Replay(replay::Args),
 }
@@ -104,6 +107,7 @@ pub fn run() -> ExitCode {
         Command::Faults(args) => faults::run(&args),
         Command::Train(args) => train::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Audit(args) => audit::run(&args),
         Command::Replay(args) => replay::run(&args),
     };
     match done {

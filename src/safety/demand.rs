@@ -74,7 +74,8 @@ pub(super) fn gather(site: &Site, facts: &Facts) -> Vec<Demand> {
         }
     };
     let cdus = site.cdus.iter().zip(&facts.cdus).zip(&facts.min_pressure_kpa);
-    for (((cdu, duty), min_kpa), ceiling_c) in cdus.zip(&facts.supply_ceiling_c) {
+    for ((((cdu, duty), min_kpa), ceiling_c), index) in cdus.zip(&facts.supply_ceiling_c).zip(0..) {
+        let dropped = facts.dropped.get(index).copied().unwrap_or(false);
         let floor_c = facts.zones.get(cdu.zone.0).map(|zone| zone.supply_floor_c);
         on(
             id(cdu.points.secondary_supply_temperature_setpoint),
@@ -83,6 +84,7 @@ pub(super) fn gather(site: &Site, facts: &Facts) -> Vec<Demand> {
                 // A setpoint beyond the target would ask for what the limit forbids.
                 demand.add(write, site.limits.secondary_supply_c.target);
                 demand.add(write, *ceiling_c);
+                demand.hold |= dropped;
                 demand.floor = floor_c;
             },
         );
@@ -91,6 +93,7 @@ pub(super) fn gather(site: &Site, facts: &Facts) -> Vec<Demand> {
             &|demand, write| {
                 demand.serve(write, *duty);
                 demand.add(write, *min_kpa);
+                demand.hold |= dropped;
             },
         );
     }

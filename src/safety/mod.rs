@@ -12,11 +12,13 @@
 //! | `trouble` | equipment that does not do what it should |
 //! | `outlook` | what may be in five minutes, and the room that setpoints leave for what can fail |
 //! | `devices` | arming, heartbeats, local control |
+//! | `building` | the building system's heartbeat, enable and override |
 //! | `surroundings` | leaks and weather |
 //! | `dew_point`, `min_flow` | the floor under supply temperature, the floor under pressure |
 //! | `demand` | the join: for each setpoint the demand with the most cooling wins |
 //! | `facts` | all of the above for one cycle |
 //! | `wishes` | which parts of a plan are fit to be considered |
+//! | `gate` | what a plan would lead to at the upper bound of the forecast |
 //! | `requests` | what people ask for |
 //! | `authority` | who may write: demotion and return |
 //! | `held` | the setpoints that are ours, and whether the devices took them |
@@ -39,12 +41,14 @@
 
 mod asks;
 mod authority;
+mod building;
 mod commands;
 mod demand;
 mod devices;
 mod dew_point;
 mod doubts;
 mod facts;
+mod gate;
 mod held;
 mod limits;
 mod min_flow;
@@ -68,6 +72,7 @@ pub use facts::Facts;
 pub use report::{Change, Level, SafetyReport, ZoneReport};
 pub use state::State;
 
+use building::Permit;
 use crate::site::Site;
 use crate::snapshot::{Now, Plan, Request, Snapshot};
 
@@ -89,9 +94,12 @@ pub fn judge(
 ) -> (Commands, SafetyReport) {
     state.fit(site, now);
     state.cycle = state.cycle.wrapping_add(1);
+    let mut facts = facts.clone();
+    let mut wishes = wishes::sift(site, plan, &mut facts.notices);
+    gate::pass(site, &mut facts, &mut wishes);
+    let facts = &facts;
     let mut notices = facts.notices.clone();
-    let stopped = requests::hear(site, requests, state, &mut notices, now);
-    let wishes = wishes::sift(site, plan, &mut notices);
+    let stopped = requests::hear(site, requests, state, &mut notices, now) || facts.permit == Permit::Forbidden;
     authority::settle(site, facts, &wishes, state, &mut notices, now);
     let round = if stopped {
         round::Round {

@@ -34,6 +34,9 @@ pub(super) enum Code {
     FanTrip,
     OutlookLimit,
     LeakSensorFault,
+    Overridden,
+    NotEnabled,
+    BuildingLost,
 }
 
 impl Code {
@@ -65,6 +68,9 @@ impl Code {
             Self::FanTrip => "fan_trip",
             Self::OutlookLimit => "outlook_limit",
             Self::LeakSensorFault => "leak_sensor_fault",
+            Self::Overridden => "overridden",
+            Self::NotEnabled => "not_enabled",
+            Self::BuildingLost => "building_lost",
         }
     }
 
@@ -95,6 +101,9 @@ impl Code {
             | Self::LowPressure
             | Self::HighSupply
             | Self::PrimaryLost
+            | Self::BuildingLost
+            | Self::NotEnabled
+            | Self::Overridden
             | Self::FanTrip => Severity::Alarm,
         }
     }

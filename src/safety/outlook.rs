@@ -139,10 +139,11 @@ fn ahead(readings: &Readings<'_>, outlook: &Outlook, facts: &mut Facts, cdu: &Cd
     let subject = Subject::Point(point);
     let told = facts.notices.held_before(Code::OutlookLimit, subject);
     if then_c >= critical_c - if told { 1.0 } else { 0.0 } {
+        // As much as the loss of the readings that it is found from, so that losing them never cools less.
         let duty = Duty {
             level: Level::Guarded,
             own: 0.0,
-            plant: 1.0,
+            plant: 0.8,
         };
         facts.require_cdu(index, duty);
         let text = || {

@@ -1,6 +1,7 @@
 //! What safety remembers from cycle to cycle.
 
 use super::authority::ZoneState;
+use super::building::Beat;
 use super::devices::DeviceState;
 use super::doubts::Doubts;
 use super::held::HeldPoints;
@@ -29,6 +30,7 @@ pub struct State {
     pub(super) votes: Votes,
     pub(super) troubles: Troubles,
     pub(super) outlook: Outlook,
+    pub(super) building: Beat,
     pub(super) latches: Latches,
     pub(super) devices: Vec<DeviceState>,
     pub(super) zones: Vec<ZoneState>,

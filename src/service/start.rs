@@ -176,11 +176,7 @@ pub async fn start(site: Site, options: Options) -> Result<Service, ServiceError
     })?;
 
     let site = Arc::new(site);
-    let core = Core {
-        site: Arc::clone(&site),
-        model: Arc::new(model),
-        fingerprints: true,
-    };
+    let core = Core::new(Arc::clone(&site), Arc::new(model), true);
     let now = {
         let clock = clock.clone();
         Arc::new(move || clock.now())

@@ -7,7 +7,7 @@ use super::profiles::Profiles;
 use super::raw;
 use super::read::Item;
 use super::{
-    AirUnitPoints, CduPoints, Device, DeviceBinding, DeviceId, EquipmentId, LoopPoints, MeterPoints, PointId,
+    AirUnitPoints, BuildingPoints, CduPoints, Device, DeviceBinding, DeviceId, EquipmentId, LoopPoints, MeterPoints, PointId,
     PointSpec, RackPoints, RejectionPoints, ReusePoints, WeatherPoints, WriteSpec, ZoneId,
 };
 use serde::Deserialize;
@@ -326,6 +326,7 @@ pub(super) fn vocabulary(class: &str) -> &'static [(&'static str, Unit)] {
         "air_unit" => AirUnitPoints::VOCABULARY,
         "meter" => MeterPoints::VOCABULARY,
         "weather" => WeatherPoints::VOCABULARY,
+        "building" => BuildingPoints::VOCABULARY,
         _ => &[],
     }
 }

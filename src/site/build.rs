@@ -8,10 +8,10 @@ use super::ids::{AirUnitId, CduId, EquipmentId, LoopId, MeterId, RackId, Rejecti
 use super::profiles::Profiles;
 use super::raw::{Entry, LoopLinks, MeterLinks, NoKeys, RackLinks, Raw, ZoneLinks};
 use super::topology::{
-    AirUnit, Cdu, FacilityLoop, LoopNameplate, Meter, Rack, RackNameplate, Rejection, Reuse, Weather, Zone,
+    AirUnit, Building, Cdu, FacilityLoop, LoopNameplate, Meter, Rack, RackNameplate, Rejection, Reuse, Weather, Zone,
 };
 use super::{
-    AirUnitPoints, CduPoints, LoopPoints, MeterPoints, PointId, PointSpec, RackPoints, RejectionPoints, ReusePoints,
+    AirUnitPoints, BuildingPoints, CduPoints, LoopPoints, MeterPoints, PointId, PointSpec, RackPoints, RejectionPoints, ReusePoints,
     Site, WeatherPoints, hash, nodes,
 };
 
@@ -106,6 +106,7 @@ pub(super) fn build(raw: Raw, profiles: Profiles, findings: &Findings<'_>) -> Si
     let air_units = on_loop!(it, loops.air_units, raw.air_units, AirUnit(AirUnitId) => AirUnit(AirUnitPoints) {});
     let meters = it.meters(raw.meters);
     let weather = raw.weather.map(|entry| it.weather(entry));
+    let building = raw.building.map(|entry| it.building(entry));
     let bound = it.binder.finish();
     Site {
         zones: zones(raw.zones, &bound.points),
@@ -114,6 +115,7 @@ pub(super) fn build(raw: Raw, profiles: Profiles, findings: &Findings<'_>) -> Si
         altitude_m: raw.site.altitude_m,
         currency: raw.site.currency,
         hash: hash::of(&findings.layers.merged, &bound.profile_sources),
+        limits_hash: hash::limits(&findings.layers.merged),
         loops,
         cdus,
         racks,
@@ -122,6 +124,7 @@ pub(super) fn build(raw: Raw, profiles: Profiles, findings: &Findings<'_>) -> Si
         air_units,
         meters,
         weather,
+        building,
         devices: bound.devices,
         points: bound.points,
         limits: raw.limits,
@@ -211,6 +214,19 @@ impl Builder<'_> {
             });
         }
         meters
+    }
+
+    fn building(&mut self, entry: Entry<LoopLinks, NoKeys>) -> Building {
+        let links = entry.links;
+        let zone = self.names.zone(&links.zone, &entry.path);
+        let device = self
+            .binder
+            .device(EquipmentId::Building, entry.class, &links.id, zone, links.device);
+        Building {
+            points: BuildingPoints::bind(|name, unit| self.binder.find(device, name, unit)),
+            name: links.id,
+            device,
+        }
     }
 
     fn weather(&mut self, entry: Entry<LoopLinks, NoKeys>) -> Weather {

@@ -33,11 +33,11 @@ pub use limits::{
 };
 pub use load::{Mistake, load, load_embedded};
 pub use points::{
-    AirUnitPoints, CduPoints, Direction, LoopPoints, MeterPoints, Point, PointSpec, RackPoints, RejectionPoints,
+    AirUnitPoints, BuildingPoints, CduPoints, Direction, LoopPoints, MeterPoints, Point, PointSpec, RackPoints, RejectionPoints,
     ReusePoints, WeatherPoints, WriteSpec, more_cooling,
 };
 pub use topology::{
-    AirUnit, AirUnitNameplate, Cdu, CduNameplate, Device, DeviceBinding, FacilityLoop, LoopNameplate, Meter, MeterRole,
+    AirUnit, AirUnitNameplate, Building, Cdu, CduNameplate, Device, DeviceBinding, FacilityLoop, LoopNameplate, Meter, MeterRole,
     Rack, RackNameplate, Rejection, RejectionKind, RejectionNameplate, Reuse, ReuseNameplate, Weather, Zone,
 };
 
@@ -68,6 +68,8 @@ pub struct Site {
     pub meters: Vec<Meter>,
     /// Weather station.
     pub weather: Option<Weather>,
+    /// Building system.
+    pub building: Option<Building>,
     /// Zones.
     pub zones: Vec<Zone>,
     /// Devices.
@@ -94,6 +96,8 @@ pub struct Site {
     pub store: StoreSettings,
     /// SHA-256 of the merged configuration, hex: names it in records.
     pub hash: String,
+    /// SHA-256 of the limits alone (`[limits]`, `[safety]` and `[points]`), hex: what [`SafetySettings::limits_pin`] pins.
+    pub limits_hash: String,
 }
 
 impl Site {
@@ -119,6 +123,7 @@ impl Site {
             EquipmentId::Reuse(id) => &self.reuse[id.0].name,
             EquipmentId::AirUnit(id) => &self.air_units[id.0].name,
             EquipmentId::Meter(id) => &self.meters[id.0].name,
+            EquipmentId::Building => self.building.as_ref().map_or("building", |building| &building.name),
             EquipmentId::Weather => self.weather.as_ref().map_or("weather", |weather| &weather.name),
         }
     }

@@ -329,6 +329,15 @@ point_sets! {
         /// Barometric pressure.
         pressure: Kilopascals,
     }
+    /// Points of the building system, for us.
+    BuildingPoints {
+        /// A number that the building system changes every 10 s while it lives.
+        building_heartbeat: Count,
+        /// A hard-wired input: on while we may write.
+        enable_input: Flag,
+        /// A hard-wired or operator's override: on while we must not write.
+        override_input: Flag,
+    }
     /// Points of a power, water or heat meter.
     MeterPoints {
         /// Power, electric or thermal.

@@ -35,6 +35,7 @@ pub(super) struct Raw {
     pub(super) air_units: Vec<Entry<OnLoop, AirUnitNameplate>>,
     pub(super) meters: Vec<Entry<MeterLinks, NoKeys>>,
     pub(super) weather: Option<Entry<LoopLinks, NoKeys>>,
+    pub(super) building: Option<Entry<LoopLinks, NoKeys>>,
 }
 
 /// One item of a class: its key path, what it is connected to, and its nameplate.
@@ -156,6 +157,7 @@ pub(super) fn read(findings: &Findings<'_>) -> Option<Raw> {
         air_units: entries(findings, "air_unit"),
         meters: entries(findings, "meter"),
         weather: entries(findings, "weather").pop(),
+        building: entries(findings, "building").pop(),
     })
 }
 
@@ -181,7 +183,7 @@ where
     N: for<'de> Deserialize<'de>,
 {
     let layers = findings.layers;
-    let single = class == "weather";
+    let single = matches!(class, "weather" | "building");
     let shape_is_right = match layers.merged.get(class) {
         None => true,
         Some(Value::Table(_)) => single,

@@ -5,7 +5,7 @@
 
 use super::ids::{CduId, DeviceId, LoopId, RackId, ZoneId};
 use super::points::{
-    AirUnitPoints, CduPoints, LoopPoints, MeterPoints, RackPoints, RejectionPoints, ReusePoints, WeatherPoints,
+    AirUnitPoints, BuildingPoints, CduPoints, LoopPoints, MeterPoints, RackPoints, RejectionPoints, ReusePoints, WeatherPoints,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -330,6 +330,17 @@ pub struct Weather {
     pub device: Option<DeviceId>,
     /// Its points.
     pub points: WeatherPoints,
+}
+
+/// The building system, as far as it has a say in whether we write.
+#[derive(Debug, Clone)]
+pub struct Building {
+    /// Id in the configuration and in tags.
+    pub name: String,
+    /// Its device.
+    pub device: Option<DeviceId>,
+    /// Its points.
+    pub points: BuildingPoints,
 }
 
 /// A control zone: what is commanded together and has one authority.

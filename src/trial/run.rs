@@ -78,11 +78,7 @@ pub fn run(site: &Site, options: &Options, mut progress: impl FnMut(Contender, f
         bound: None,
     };
     for (done, strategy) in options.strategies.iter().enumerate() {
-        let core = Core {
-            site: Arc::clone(&site),
-            model: Arc::clone(&model),
-            fingerprints: false,
-        };
+        let core = Core::new(Arc::clone(&site), Arc::clone(&model), false);
         let share = |part: f64| done as f64 + part;
         let run = run_one(&core, *strategy, world.clone(), options.days, |part| {
             progress(*strategy, share(part));

@@ -45,6 +45,7 @@ pub(crate) fn record(site: &Site, cycle: u64, requests: Vec<Request>) -> CycleRe
     };
     CycleRecord {
         cycle,
+        basis: isotherm::cycle::Basis::default(),
         now,
         inputs: Inputs {
             snapshot: snapshot(site, now),

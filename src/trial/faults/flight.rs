@@ -49,11 +49,7 @@ pub(super) fn core(site: &Site) -> Core {
     for zone in &mut site.zones {
         zone.authority = Authority::Full;
     }
-    Core {
-        model: Arc::new(crate::forecast::JobModel::embedded()),
-        site: Arc::new(site),
-        fingerprints: false,
-    }
+    Core::new(Arc::new(site), Arc::new(crate::forecast::JobModel::embedded()), false)
 }
 
 /// The world of a seed, `year_s` after the start of the year.
