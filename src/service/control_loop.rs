@@ -70,10 +70,11 @@ impl ControlLoop {
 
             let now = self.clock.now();
             if checkpointed_ms.is_none_or(|at| now.seconds_since(at) >= CHECKPOINT_S) {
-                self.keeper.keep(Entry::Checkpoint(Box::new(Checkpoint {
+                let checkpoint = Checkpoint {
                     now,
                     mind: self.mind.clone(),
-                })));
+                };
+                self.keeper.keep(Entry::Checkpoint(Box::new(checkpoint)), None);
                 checkpointed_ms = Some(now.mono_ms);
             }
             let inputs = self.inputs(now, imposed_left > 0);
@@ -97,8 +98,8 @@ impl ControlLoop {
             for event in &outcome.record.events {
                 log(event);
             }
-            show(&mut self.board, &outcome.record, &pace, &self.field, &self.keeper);
-            self.keeper.keep(Entry::Cycle(Box::new(outcome.record)));
+            let figures = show(&mut self.board, &outcome.record, &pace, &self.field, &self.keeper);
+            self.keeper.keep(Entry::Cycle(Box::new(outcome.record)), Some(figures));
             notify(&[sd_notify::NotifyState::Watchdog]);
             if self.mind.cycle == 1 {
                 notify(&[sd_notify::NotifyState::Ready]);
@@ -155,8 +156,8 @@ impl ControlLoop {
         );
         self.field.apply(&commands);
         self.field.shutdown().await;
-        self.keeper
-            .keep(Entry::Checkpoint(Box::new(Checkpoint { now, mind: self.mind })));
+        let checkpoint = Checkpoint { now, mind: self.mind };
+        self.keeper.keep(Entry::Checkpoint(Box::new(checkpoint)), None);
         self.keeper.finish();
     }
 }

@@ -91,6 +91,9 @@ const RANGES: &[Range] = &[
     range("queue_timeout_s", 1.0, 86_400.0, "s"),
     range("period_s", 1.0, 3600.0, "s"),
     range("retention_days", 1.0, 36_500.0, "days"),
+    range("raw_days", 1.0, 36_500.0, "days"),
+    range("minute_days", 1.0, 36_500.0, "days"),
+    range("quarter_days", 1.0, 36_500.0, "days"),
     range("max_mib", 1.0, 1e9, "MiB"),
     // Points.
     range("timeout_s", 0.1, 86_400.0, "s"),
