@@ -1,7 +1,9 @@
 //! What one cycle adds to the books.
 
 use super::meter::{Booked, good};
-use super::{State, cooling, water};
+use super::rates::Rates;
+use super::totals::Totals;
+use super::{State, cooling, heat, water};
 use crate::site::{MeterRole, Site};
 use crate::snapshot::{Now, Snapshot};
 
@@ -14,23 +16,14 @@ const CEILING_L_PER_KWH: f64 = 6.0;
 /// One cycle's amounts, and the rates at its end.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Entry {
-    pub(super) dt_s: f64,
-    /// Some of it rests on an estimate in place of a meter.
-    pub(super) estimated: bool,
-    pub(super) it_kwh: f64,
+    pub(super) delta: Totals,
+    /// Each rack's own energy, kWh.
+    pub(super) rack_kwh: Vec<f64>,
     pub(super) it_kw: f64,
-    pub(super) site_kwh: f64,
-    pub(super) site_kw: f64,
-    pub(super) cooling_kwh: f64,
     pub(super) cooling_kw: f64,
-    pub(super) cooling_kwh_by_equipment: Vec<f64>,
-    pub(super) reused_kwh: f64,
     pub(super) reused_kw: f64,
-    pub(super) makeup_l: f64,
-    pub(super) makeup_l_per_h: f64,
-    pub(super) blowdown_l: f64,
-    pub(super) blowdown_l_per_h: f64,
-    pub(super) drift_l: f64,
+    pub(super) cost_per_h: f64,
+    pub(super) co2e_kg_per_h: f64,
 }
 
 impl Entry {
@@ -45,7 +38,8 @@ impl Entry {
                 .and_then(|(_, booked)| *booked)
         };
 
-        let racks = racks(site, snapshot, state, dt_s);
+        let each_rack = racks(site, snapshot, state, dt_s);
+        let racks = each_rack.iter().fold(Booked::default(), |sum, own| sum.and(*own));
         let it = by_role(MeterRole::ItPower).unwrap_or(racks);
         let equipment = cooling::add(site, snapshot, state, dt_s);
         let all_equipment = equipment.iter().fold(Booked::default(), |sum, own| sum.and(*own));
@@ -55,12 +49,13 @@ impl Entry {
             estimated: true,
             ..it.and(cooling)
         });
-        let exchangers = exchangers(site, snapshot, state, dt_s);
+        let exchangers = heat::exchangers(site, snapshot, state, dt_s);
         let reused = by_role(MeterRole::ReusedHeat).unwrap_or(exchangers);
 
         let drift_l = water::drift_l(site, snapshot, dt_s);
         let (cells_makeup, cells_blowdown) = water::cells(site, snapshot, state, ceiling_kw * CEILING_L_PER_KWH, now);
-        let cycles = water::cycles_of_concentration(site);
+        let concentration = water::concentration(site, snapshot, dt_s);
+        let cycles = water::cycles_of_concentration(site, concentration);
         let estimate = |amount: f64| Booked {
             amount,
             rate: 0.0,
@@ -73,32 +68,95 @@ impl Entry {
         let blowdown = by_role(MeterRole::BlowdownWater)
             .or(cells_blowdown)
             .unwrap_or_else(|| estimate(cycles.map_or(0.0, |cycles| (makeup.amount / cycles - drift_l).max(0.0))));
+        let reclaimed = by_role(MeterRole::ReclaimedWater);
+        let compute = by_role(MeterRole::ComputePower);
 
-        Self {
-            dt_s,
-            estimated: [it, cooling, whole, reused, makeup, blowdown]
-                .iter()
-                .any(|part| part.estimated),
+        let rates = Rates::now(site, snapshot, now);
+        let settings = &site.grid.settings;
+        let site_kwh = whole.amount;
+        let of_estimate = |booked: Booked| if booked.estimated { booked.amount } else { 0.0 };
+        let kg = |grams: Option<f64>| grams.map_or(0.0, |grams| site_kwh * grams / 1000.0);
+        let known_kwh = |known: bool| if known { site_kwh } else { 0.0 };
+        let outdoors_c = site
+            .weather
+            .as_ref()
+            .and_then(|weather| good(snapshot, weather.points.dry_bulb));
+        let intake_c = heat::intake_setpoint_c(site, snapshot);
+        let supply_c = heat::handed_over_c(site, snapshot);
+        let (loop_heat_kwh, heat_input_kwh) =
+            heat::balance(site, snapshot, it.amount, &equipment, dt_s).unwrap_or_default();
+        let water_cost = water_cost(site, makeup.amount, blowdown.amount);
+        let heat_income = reused.amount * site.prices.heat_per_kwh;
+        let any = [it, cooling, whole, reused, makeup, blowdown];
+        let delta = Totals {
+            covered_s: dt_s,
+            estimated_s: if any.iter().any(|part| part.estimated) {
+                dt_s
+            } else {
+                0.0
+            },
             it_kwh: it.amount,
-            it_kw: it.rate,
-            site_kwh: whole.amount,
-            site_kw: whole.rate,
+            it_estimated_kwh: of_estimate(it),
+            racks_kwh: racks.amount,
+            compute_kwh: compute.map_or(it.amount * site.ledger.compute_fraction.unwrap_or(0.0), |metered| {
+                metered.amount
+            }),
+            site_kwh,
+            site_estimated_kwh: of_estimate(whole),
             cooling_kwh: cooling.amount,
-            cooling_kw: cooling.rate,
-            cooling_kwh_by_equipment: equipment.iter().map(|own| own.amount).collect(),
-            reused_kwh: reused.amount,
-            reused_kw: reused.rate,
-            makeup_l: makeup.amount,
-            makeup_l_per_h: makeup.rate,
-            blowdown_l: blowdown.amount,
-            blowdown_l_per_h: blowdown.rate,
+            cooling_estimated_kwh: of_estimate(cooling),
+            equipment_kwh: all_equipment.amount,
+            evaporation_l: 0.0,
             drift_l,
+            blowdown_l: blowdown.amount,
+            makeup_l: makeup.amount,
+            makeup_estimated_l: of_estimate(makeup),
+            reclaimed_l: reclaimed.map_or(makeup.amount * site.ledger.reclaimed_fraction, |metered| metered.amount),
+            cells_makeup_l: cells_makeup.map_or(0.0, |cells| cells.amount),
+            concentration_l: concentration.circulated_l,
+            concentration_weighted_l: concentration.weighted_l,
+            reused_kwh: reused.amount,
+            reused_estimated_kwh: of_estimate(reused),
+            exchangers_kwh: exchangers.amount,
+            reused_known_kwh: supply_c.map_or(0.0, |_| reused.amount),
+            reused_kwh_c: supply_c.map_or(0.0, |c| reused.amount * c),
+            loop_heat_kwh,
+            heat_input_kwh,
+            co2e_kg: kg(Some(rates.location.0)),
+            co2e_profile_kwh: known_kwh(!rates.location.1),
+            co2e_market_kg: kg(rates.market),
+            market_kwh: known_kwh(rates.market.is_some()),
+            co2e_marginal_kg: kg(rates.marginal),
+            marginal_kwh: known_kwh(rates.marginal.is_some()),
+            renewable_kwh: site_kwh * site.prices.renewable_fraction,
+            source_water_l: site_kwh * settings.source_water_l_per_kwh.unwrap_or(0.0),
+            outdoors_known_s: outdoors_c.map_or(0.0, |_| dt_s),
+            outdoors_s_c: outdoors_c.map_or(0.0, |c| c * dt_s),
+            intake_known_s: intake_c.map_or(0.0, |_| dt_s),
+            intake_s_c: intake_c.map_or(0.0, |c| c * dt_s),
+            energy_cost: site_kwh * rates.price,
+            negative_price_kwh: known_kwh(rates.price < 0.0),
+            water_cost,
+            heat_income,
+            cooling_cost: cooling.amount * rates.price + water_cost - heat_income,
+            cost: site_kwh * rates.price + water_cost - heat_income,
+            cooling_kwh_by_equipment: equipment.iter().map(|own| own.amount).collect(),
+        };
+        Self {
+            delta,
+            rack_kwh: each_rack.iter().map(|own| own.amount).collect(),
+            it_kw: it.rate,
+            cooling_kw: cooling.rate,
+            reused_kw: reused.rate,
+            cost_per_h: whole.rate * rates.price + self::water_cost(site, makeup.rate, blowdown.rate)
+                - reused.rate * site.prices.heat_per_kwh,
+            co2e_kg_per_h: whole.rate * rates.location.0 / 1000.0,
         }
     }
 }
 
 /// Price of make-up and blowdown, or their price per hour.
-pub(super) fn water_cost(site: &Site, makeup_l: f64, blowdown_l: f64) -> f64 {
+fn water_cost(site: &Site, makeup_l: f64, blowdown_l: f64) -> f64 {
     (makeup_l * site.prices.water_per_m3 + blowdown_l * site.prices.sewer_per_m3) / 1000.0
 }
 
@@ -108,9 +166,10 @@ type Role = (MeterRole, Option<Booked>);
 fn metered(site: &Site, snapshot: &Snapshot, state: &mut State, ceiling_kw: f64, dt_s: f64, now: Now) -> Vec<Role> {
     let mut roles: Vec<Role> = Vec::with_capacity(site.meters.len());
     for (meter, book) in site.meters.iter().zip(&mut state.meters) {
-        let ceiling = match meter.role {
-            MeterRole::ItPower | MeterRole::SitePower | MeterRole::CoolingPower | MeterRole::ReusedHeat => ceiling_kw,
-            MeterRole::MakeupWater | MeterRole::BlowdownWater => ceiling_kw * CEILING_L_PER_KWH,
+        let ceiling = if meter.role.is_water() {
+            ceiling_kw * CEILING_L_PER_KWH
+        } else {
+            ceiling_kw
         };
         let own = book.add(meter, snapshot, ceiling, dt_s, now);
         match roles.iter_mut().find(|(role, _)| *role == meter.role) {
@@ -122,7 +181,7 @@ fn metered(site: &Site, snapshot: &Snapshot, state: &mut State, ceiling_kw: f64,
 }
 
 /// IT by the racks' own power; a rack that never reported draws its idle power.
-fn racks(site: &Site, snapshot: &Snapshot, state: &mut State, dt_s: f64) -> Booked {
+fn racks(site: &Site, snapshot: &Snapshot, state: &mut State, dt_s: f64) -> Vec<Booked> {
     let all = site.racks.iter().zip(&mut state.racks).map(|(rack, rate)| {
         let read = good(snapshot, rack.points.power);
         let idle_kw = rack.nameplate.idle_kw;
@@ -132,18 +191,5 @@ fn racks(site: &Site, snapshot: &Snapshot, state: &mut State, dt_s: f64) -> Book
             estimated: true,
         })
     });
-    all.fold(Booked::default(), Booked::and)
-}
-
-/// Heat by the exchangers' own reading; what is not read is not claimed.
-fn exchangers(site: &Site, snapshot: &Snapshot, state: &mut State, dt_s: f64) -> Booked {
-    let all = site.reuse.iter().zip(&mut state.reuse).map(|(unit, rate)| {
-        let read = good(snapshot, unit.points.heat);
-        let booked = rate.add(Some(read.unwrap_or(0.0).max(0.0)), dt_s).unwrap_or_default();
-        Booked {
-            estimated: read.is_none(),
-            ..booked
-        }
-    });
-    all.fold(Booked::default(), Booked::and)
+    all.collect()
 }

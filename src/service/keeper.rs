@@ -4,7 +4,7 @@ use crate::api::StoreView;
 use crate::cycle::{CycleRecord, Mind};
 use crate::site::Site;
 use crate::snapshot::Now;
-use crate::store::Store;
+use crate::store::{Books, Store};
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
@@ -42,7 +42,7 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    pub(super) fn start(store: Store, site: Arc<Site>) -> std::io::Result<Self> {
+    pub(super) fn start(store: Store, mut books: Option<Books>, site: Arc<Site>) -> std::io::Result<Self> {
         let store = Arc::new(Mutex::new(store));
         let (sender, receiver) = sync_channel::<Entry>(QUEUE);
         let writer = Arc::clone(&store);
@@ -53,6 +53,12 @@ impl Keeper {
                     &site,
                     &entry,
                 );
+                if let (Some(books), Entry::Cycle(record)) = (&mut books, &entry)
+                    && let Some(page) = &record.page
+                    && let Err(error) = books.append(record.now.wall_ms, page)
+                {
+                    tracing::warn!(%error, "the page of the books was not kept; the total goes on");
+                }
             }
         })?;
         Ok(Self {

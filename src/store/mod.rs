@@ -5,6 +5,7 @@
 //! A disk that refuses to write puts the store into an [`Outage`]: appends answer an error, reads go on from memory,
 //! every further append tries again, and the first that succeeds records what is missing.
 
+mod books;
 mod checkpoint;
 mod chunk;
 mod disk;
@@ -15,6 +16,7 @@ mod segment;
 mod series;
 mod varint;
 
+pub use books::{Books, saved_mind};
 pub use chunk::Sample;
 pub use disk::{Disk, RealDisk};
 pub use journal::{Outage, Recovery};
