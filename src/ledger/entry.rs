@@ -3,6 +3,7 @@
 use super::meter::{Booked, good};
 use super::rates::Rates;
 use super::totals::Totals;
+use super::water::Concentration;
 use super::{State, cooling, heat, water};
 use crate::site::{MeterRole, Site};
 use crate::snapshot::{Now, Snapshot};
@@ -26,9 +27,74 @@ pub(super) struct Entry {
     pub(super) co2e_kg_per_h: f64,
 }
 
+/// What meters, or what stands in for them, say of a cycle.
+struct Measured {
+    it: Booked,
+    racks: Booked,
+    compute_kwh: f64,
+    whole: Booked,
+    cooling: Booked,
+    equipment: Booked,
+    reused: Booked,
+    exchangers: Booked,
+    makeup: Booked,
+    blowdown: Booked,
+    reclaimed_l: f64,
+    drift_l: f64,
+    cells_makeup_l: f64,
+    concentration: Concentration,
+}
+
 impl Entry {
     /// Reads the meters; where there is none, what comes next.
     pub(super) fn make(site: &Site, snapshot: &Snapshot, state: &mut State, dt_s: f64, now: Now) -> Self {
+        let each_rack = racks(site, snapshot, state, dt_s);
+        let equipment = cooling::add(site, snapshot, state, dt_s);
+        let measured = Measured::read(site, snapshot, state, (&each_rack, &equipment), dt_s, now);
+        let rates = Rates::now(site, snapshot, now);
+        let mut delta = measured.totals(site, &rates, dt_s);
+        surroundings(site, snapshot, &mut delta, dt_s);
+        if let Some((carried, input)) = heat::balance(site, snapshot, delta.it_kwh, &equipment, dt_s) {
+            (delta.loop_heat_kwh, delta.heat_input_kwh) = (carried, input);
+        }
+        delta.cooling_kwh_by_equipment = equipment.iter().map(|own| own.amount).collect();
+        let (whole, reused) = (measured.whole.rate, measured.reused.rate);
+        Self {
+            delta,
+            rack_kwh: each_rack.iter().map(|own| own.amount).collect(),
+            it_kw: measured.it.rate,
+            cooling_kw: measured.cooling.rate,
+            reused_kw: reused,
+            cost_per_h: whole * rates.price + water_cost(site, measured.makeup.rate, measured.blowdown.rate)
+                - reused * site.prices.heat_per_kwh,
+            co2e_kg_per_h: whole * rates.location.0 / 1000.0,
+        }
+    }
+}
+
+/// What the weather station, the air units and the hand-over say of temperatures.
+fn surroundings(site: &Site, snapshot: &Snapshot, delta: &mut Totals, dt_s: f64) {
+    let outdoors = site.weather.as_ref();
+    if let Some(c) = outdoors.and_then(|weather| good(snapshot, weather.points.dry_bulb)) {
+        (delta.outdoors_known_s, delta.outdoors_s_c) = (dt_s, c * dt_s);
+    }
+    if let Some(c) = heat::intake_setpoint_c(site, snapshot) {
+        (delta.intake_known_s, delta.intake_s_c) = (dt_s, c * dt_s);
+    }
+    if let Some(c) = heat::handed_over_c(site, snapshot) {
+        (delta.reused_known_kwh, delta.reused_kwh_c) = (delta.reused_kwh, c * delta.reused_kwh);
+    }
+}
+
+impl Measured {
+    fn read(
+        site: &Site,
+        snapshot: &Snapshot,
+        state: &mut State,
+        (each_rack, each_equipment): (&[Booked], &[Booked]),
+        dt_s: f64,
+        now: Now,
+    ) -> Self {
         let ceiling_kw = CEILING * site.racks.iter().map(|rack| rack.nameplate.rated_kw).sum::<f64>();
         let metered = metered(site, snapshot, state, ceiling_kw, dt_s, now);
         let by_role = |role: MeterRole| {
@@ -37,18 +103,10 @@ impl Entry {
                 .find(|(known, _)| *known == role)
                 .and_then(|(_, booked)| *booked)
         };
-
-        let each_rack = racks(site, snapshot, state, dt_s);
-        let racks = each_rack.iter().fold(Booked::default(), |sum, own| sum.and(*own));
+        let sum = |parts: &[Booked]| parts.iter().fold(Booked::default(), |sum, own| sum.and(*own));
+        let (racks, equipment) = (sum(each_rack), sum(each_equipment));
         let it = by_role(MeterRole::ItPower).unwrap_or(racks);
-        let equipment = cooling::add(site, snapshot, state, dt_s);
-        let all_equipment = equipment.iter().fold(Booked::default(), |sum, own| sum.and(*own));
-        let cooling = by_role(MeterRole::CoolingPower).unwrap_or(all_equipment);
-        let whole = by_role(MeterRole::SitePower).unwrap_or(Booked {
-            // Lights and losses of distribution are not in it.
-            estimated: true,
-            ..it.and(cooling)
-        });
+        let cooling = by_role(MeterRole::CoolingPower).unwrap_or(equipment);
         let exchangers = heat::exchangers(site, snapshot, state, dt_s);
         let reused = by_role(MeterRole::ReusedHeat).unwrap_or(exchangers);
 
@@ -68,60 +126,75 @@ impl Entry {
         let blowdown = by_role(MeterRole::BlowdownWater)
             .or(cells_blowdown)
             .unwrap_or_else(|| estimate(cycles.map_or(0.0, |cycles| (makeup.amount / cycles - drift_l).max(0.0))));
-        let reclaimed = by_role(MeterRole::ReclaimedWater);
-        let compute = by_role(MeterRole::ComputePower);
+        let told = |role: MeterRole, otherwise: f64| by_role(role).map_or(otherwise, |booked| booked.amount);
+        Self {
+            it,
+            racks,
+            compute_kwh: told(
+                MeterRole::ComputePower,
+                it.amount * site.ledger.compute_fraction.unwrap_or(0.0),
+            ),
+            whole: by_role(MeterRole::SitePower).unwrap_or(Booked {
+                // Lights and losses of distribution are not in it.
+                estimated: true,
+                ..it.and(cooling)
+            }),
+            cooling,
+            equipment,
+            reused,
+            exchangers,
+            makeup,
+            blowdown,
+            reclaimed_l: told(
+                MeterRole::ReclaimedWater,
+                makeup.amount * site.ledger.reclaimed_fraction,
+            ),
+            drift_l,
+            cells_makeup_l: cells_makeup.map_or(0.0, |cells| cells.amount),
+            concentration,
+        }
+    }
 
-        let rates = Rates::now(site, snapshot, now);
-        let settings = &site.grid.settings;
-        let site_kwh = whole.amount;
+    /// The counters of the cycle.
+    fn totals(&self, site: &Site, rates: &Rates, dt_s: f64) -> Totals {
+        let site_kwh = self.whole.amount;
         let of_estimate = |booked: Booked| if booked.estimated { booked.amount } else { 0.0 };
         let kg = |grams: Option<f64>| grams.map_or(0.0, |grams| site_kwh * grams / 1000.0);
         let known_kwh = |known: bool| if known { site_kwh } else { 0.0 };
-        let outdoors_c = site
-            .weather
-            .as_ref()
-            .and_then(|weather| good(snapshot, weather.points.dry_bulb));
-        let intake_c = heat::intake_setpoint_c(site, snapshot);
-        let supply_c = heat::handed_over_c(site, snapshot);
-        let (loop_heat_kwh, heat_input_kwh) =
-            heat::balance(site, snapshot, it.amount, &equipment, dt_s).unwrap_or_default();
-        let water_cost = water_cost(site, makeup.amount, blowdown.amount);
-        let heat_income = reused.amount * site.prices.heat_per_kwh;
-        let any = [it, cooling, whole, reused, makeup, blowdown];
-        let delta = Totals {
+        let water_cost = water_cost(site, self.makeup.amount, self.blowdown.amount);
+        let heat_income = self.reused.amount * site.prices.heat_per_kwh;
+        let any = [
+            self.it,
+            self.cooling,
+            self.whole,
+            self.reused,
+            self.makeup,
+            self.blowdown,
+        ];
+        let estimated = any.iter().any(|part| part.estimated);
+        Totals {
             covered_s: dt_s,
-            estimated_s: if any.iter().any(|part| part.estimated) {
-                dt_s
-            } else {
-                0.0
-            },
-            it_kwh: it.amount,
-            it_estimated_kwh: of_estimate(it),
-            racks_kwh: racks.amount,
-            compute_kwh: compute.map_or(it.amount * site.ledger.compute_fraction.unwrap_or(0.0), |metered| {
-                metered.amount
-            }),
+            estimated_s: if estimated { dt_s } else { 0.0 },
+            it_kwh: self.it.amount,
+            it_estimated_kwh: of_estimate(self.it),
+            racks_kwh: self.racks.amount,
+            compute_kwh: self.compute_kwh,
             site_kwh,
-            site_estimated_kwh: of_estimate(whole),
-            cooling_kwh: cooling.amount,
-            cooling_estimated_kwh: of_estimate(cooling),
-            equipment_kwh: all_equipment.amount,
-            evaporation_l: 0.0,
-            drift_l,
-            blowdown_l: blowdown.amount,
-            makeup_l: makeup.amount,
-            makeup_estimated_l: of_estimate(makeup),
-            reclaimed_l: reclaimed.map_or(makeup.amount * site.ledger.reclaimed_fraction, |metered| metered.amount),
-            cells_makeup_l: cells_makeup.map_or(0.0, |cells| cells.amount),
-            concentration_l: concentration.circulated_l,
-            concentration_weighted_l: concentration.weighted_l,
-            reused_kwh: reused.amount,
-            reused_estimated_kwh: of_estimate(reused),
-            exchangers_kwh: exchangers.amount,
-            reused_known_kwh: supply_c.map_or(0.0, |_| reused.amount),
-            reused_kwh_c: supply_c.map_or(0.0, |c| reused.amount * c),
-            loop_heat_kwh,
-            heat_input_kwh,
+            site_estimated_kwh: of_estimate(self.whole),
+            cooling_kwh: self.cooling.amount,
+            cooling_estimated_kwh: of_estimate(self.cooling),
+            equipment_kwh: self.equipment.amount,
+            drift_l: self.drift_l,
+            blowdown_l: self.blowdown.amount,
+            makeup_l: self.makeup.amount,
+            makeup_estimated_l: of_estimate(self.makeup),
+            reclaimed_l: self.reclaimed_l,
+            cells_makeup_l: self.cells_makeup_l,
+            concentration_l: self.concentration.circulated_l,
+            concentration_weighted_l: self.concentration.weighted_l,
+            reused_kwh: self.reused.amount,
+            reused_estimated_kwh: of_estimate(self.reused),
+            exchangers_kwh: self.exchangers.amount,
             co2e_kg: kg(Some(rates.location.0)),
             co2e_profile_kwh: known_kwh(!rates.location.1),
             co2e_market_kg: kg(rates.market),
@@ -129,28 +202,14 @@ impl Entry {
             co2e_marginal_kg: kg(rates.marginal),
             marginal_kwh: known_kwh(rates.marginal.is_some()),
             renewable_kwh: site_kwh * site.prices.renewable_fraction,
-            source_water_l: site_kwh * settings.source_water_l_per_kwh.unwrap_or(0.0),
-            outdoors_known_s: outdoors_c.map_or(0.0, |_| dt_s),
-            outdoors_s_c: outdoors_c.map_or(0.0, |c| c * dt_s),
-            intake_known_s: intake_c.map_or(0.0, |_| dt_s),
-            intake_s_c: intake_c.map_or(0.0, |c| c * dt_s),
+            source_water_l: site_kwh * site.grid.settings.source_water_l_per_kwh.unwrap_or(0.0),
             energy_cost: site_kwh * rates.price,
             negative_price_kwh: known_kwh(rates.price < 0.0),
             water_cost,
             heat_income,
-            cooling_cost: cooling.amount * rates.price + water_cost - heat_income,
+            cooling_cost: self.cooling.amount * rates.price + water_cost - heat_income,
             cost: site_kwh * rates.price + water_cost - heat_income,
-            cooling_kwh_by_equipment: equipment.iter().map(|own| own.amount).collect(),
-        };
-        Self {
-            delta,
-            rack_kwh: each_rack.iter().map(|own| own.amount).collect(),
-            it_kw: it.rate,
-            cooling_kw: cooling.rate,
-            reused_kw: reused.rate,
-            cost_per_h: whole.rate * rates.price + self::water_cost(site, makeup.rate, blowdown.rate)
-                - reused.rate * site.prices.heat_per_kwh,
-            co2e_kg_per_h: whole.rate * rates.location.0 / 1000.0,
+            ..Totals::default()
         }
     }
 }

@@ -93,170 +93,234 @@ pub struct Indicator {
     pub estimated: f64,
 }
 
-/// Every indicator of a period with what it is and what it is made of.
-pub fn list(site: &Site, totals: &Totals) -> Vec<Indicator> {
-    let values = indicators(totals);
-    let metering = Some(site.ledger.it_metering.category());
-    let part = |estimated: f64, all: f64| if all > 0.0 { (estimated / all).min(1.0) } else { 0.0 };
-    let it = part(totals.it_estimated_kwh, totals.it_kwh);
-    let whole = part(totals.site_estimated_kwh, totals.site_kwh).max(it);
-    let cooling = part(totals.cooling_estimated_kwh, totals.cooling_kwh).max(it);
-    let reused = part(totals.reused_estimated_kwh, totals.reused_kwh).max(whole);
-    let carbon = part(totals.co2e_profile_kwh, totals.site_kwh).max(whole);
-    let water = part(totals.makeup_estimated_l, totals.makeup_l).max(it);
-    let compute = if site.ledger.compute_fraction.is_some() {
-        1.0
-    } else {
-        it
-    };
-    let row = |key, name, edition, formula, unit, category, value, counters, estimated| Indicator {
-        setting: Setting {
-            key,
-            name,
-            edition,
-            formula,
-            unit,
-            category,
-        },
-        value,
-        counters,
-        estimated,
-    };
-    let t = totals;
-    vec![
-        row(
+/// Where an indicator's category comes from.
+enum Category {
+    None,
+    Given(u8),
+    /// The metering point of the IT energy.
+    Metering,
+}
+
+/// Whose estimated part an indicator has.
+enum Basis {
+    Site,
+    Cooling,
+    Compute,
+    Reused,
+    Carbon,
+    Water,
+}
+
+/// An indicator: key, name, edition, formula and unit; and how it comes from the counters.
+struct Row {
+    setting: (&'static str, &'static str, &'static str, &'static str, &'static str),
+    category: Category,
+    basis: Basis,
+    value: fn(&Indicators) -> Option<f64>,
+    counters: fn(&Totals) -> [f64; 2],
+}
+
+const ROWS: [Row; 12] = [
+    Row {
+        setting: (
             "pue",
             "Power usage effectiveness",
             "ISO/IEC 30134-2:2016, EN 50600-4-2:2016",
             "site_kwh / it_kwh",
             "",
-            metering,
-            values.pue,
-            [t.site_kwh, t.it_kwh],
-            whole,
         ),
-        row(
+        category: Category::Metering,
+        basis: Basis::Site,
+        value: |v| v.pue,
+        counters: |t| [t.site_kwh, t.it_kwh],
+    },
+    Row {
+        setting: (
             "ppue_cooling",
             "Partial PUE of cooling",
             "ISO/IEC 30134-2:2016, derivatives",
             "(it_kwh + cooling_kwh) / it_kwh",
             "",
-            metering,
-            values.ppue_cooling,
-            [t.it_kwh + t.cooling_kwh, t.it_kwh],
-            cooling,
         ),
-        row(
+        category: Category::Metering,
+        basis: Basis::Cooling,
+        value: |v| v.ppue_cooling,
+        counters: |t| [t.it_kwh + t.cooling_kwh, t.it_kwh],
+    },
+    Row {
+        setting: (
             "itue",
             "IT power usage effectiveness",
             "Patterson et al., ISC 2013",
             "it_kwh / compute_kwh",
             "",
-            None,
-            values.itue,
-            [t.it_kwh, t.compute_kwh],
-            compute,
         ),
-        row(
+        category: Category::None,
+        basis: Basis::Compute,
+        value: |v| v.itue,
+        counters: |t| [t.it_kwh, t.compute_kwh],
+    },
+    Row {
+        setting: (
             "tue",
             "Total power usage effectiveness",
             "Patterson et al., ISC 2013",
             "site_kwh / compute_kwh",
             "",
-            None,
-            values.tue,
-            [t.site_kwh, t.compute_kwh],
-            compute,
         ),
-        row(
+        category: Category::None,
+        basis: Basis::Compute,
+        value: |v| v.tue,
+        counters: |t| [t.site_kwh, t.compute_kwh],
+    },
+    Row {
+        setting: (
             "ref",
             "Renewable energy factor",
             "ISO/IEC 30134-3:2016, EN 50600-4-3:2016",
             "renewable_kwh / site_kwh",
             "",
-            None,
-            values.r#ref,
-            [t.renewable_kwh, t.site_kwh],
-            whole,
         ),
-        row(
+        category: Category::None,
+        basis: Basis::Site,
+        value: |v| v.r#ref,
+        counters: |t| [t.renewable_kwh, t.site_kwh],
+    },
+    Row {
+        setting: (
             "erf",
             "Energy reuse factor",
             "ISO/IEC 30134-6:2021, EN 50600-4-6:2020",
             "reused_kwh / site_kwh",
             "",
-            None,
-            values.erf,
-            [t.reused_kwh, t.site_kwh],
-            reused,
         ),
-        row(
+        category: Category::None,
+        basis: Basis::Reused,
+        value: |v| v.erf,
+        counters: |t| [t.reused_kwh, t.site_kwh],
+    },
+    Row {
+        setting: (
             "ere",
             "Energy reuse effectiveness",
             "The Green Grid, White Paper 29 (2010)",
             "(site_kwh - reused_kwh) / it_kwh",
             "",
-            None,
-            values.ere,
-            [t.site_kwh - t.reused_kwh, t.it_kwh],
-            reused,
         ),
-        row(
+        category: Category::None,
+        basis: Basis::Reused,
+        value: |v| v.ere,
+        counters: |t| [t.site_kwh - t.reused_kwh, t.it_kwh],
+    },
+    Row {
+        setting: (
             "cer",
             "Cooling efficiency ratio",
             "ISO/IEC 30134-7:2023, EN 50600-4-7:2020",
             "(it_kwh + cooling_kwh) / cooling_kwh",
             "",
-            None,
-            values.cer,
-            [t.it_kwh + t.cooling_kwh, t.cooling_kwh],
-            cooling,
         ),
-        row(
+        category: Category::None,
+        basis: Basis::Cooling,
+        value: |v| v.cer,
+        counters: |t| [t.it_kwh + t.cooling_kwh, t.cooling_kwh],
+    },
+    Row {
+        setting: (
             "cue",
             "Carbon usage effectiveness, location-based",
             "ISO/IEC 30134-8:2022, EN 50600-4-8:2022",
             "co2e_kg / it_kwh",
             "kg/kWh",
-            None,
-            values.cue_kg_per_kwh,
-            [t.co2e_kg, t.it_kwh],
-            carbon,
         ),
-        row(
+        category: Category::None,
+        basis: Basis::Carbon,
+        value: |v| v.cue_kg_per_kwh,
+        counters: |t| [t.co2e_kg, t.it_kwh],
+    },
+    Row {
+        setting: (
             "cue_market",
             "Carbon usage effectiveness, market-based",
             "ISO/IEC 30134-8:2022; GHG Protocol Scope 2 (2015)",
             "co2e_market_kg / it_kwh",
             "kg/kWh",
-            None,
-            values.cue_market_kg_per_kwh,
-            [t.co2e_market_kg, t.it_kwh],
-            whole,
         ),
-        row(
+        category: Category::None,
+        basis: Basis::Site,
+        value: |v| v.cue_market_kg_per_kwh,
+        counters: |t| [t.co2e_market_kg, t.it_kwh],
+    },
+    Row {
+        setting: (
             "wue",
             "Water usage effectiveness, on site",
             "ISO/IEC 30134-9:2022, EN 50600-4-9:2022",
             "makeup_l / it_kwh",
             "L/kWh",
-            Some(1),
-            values.wue_l_per_kwh,
-            [t.makeup_l, t.it_kwh],
-            water,
         ),
-        row(
+        category: Category::Given(1),
+        basis: Basis::Water,
+        value: |v| v.wue_l_per_kwh,
+        counters: |t| [t.makeup_l, t.it_kwh],
+    },
+    Row {
+        setting: (
             "wue_source",
             "Water usage effectiveness, with generation",
             "ISO/IEC 30134-9:2022; The Green Grid, White Paper 35 (2011)",
             "(makeup_l + source_water_l) / it_kwh",
             "L/kWh",
-            Some(3),
-            values.wue_source_l_per_kwh,
-            [t.makeup_l + t.source_water_l, t.it_kwh],
-            water.max(whole),
         ),
-    ]
+        category: Category::Given(3),
+        basis: Basis::Water,
+        value: |v| v.wue_source_l_per_kwh,
+        counters: |t| [t.makeup_l + t.source_water_l, t.it_kwh],
+    },
+];
+
+/// Every indicator of a period with what it is and what it is made of.
+pub fn list(site: &Site, totals: &Totals) -> Vec<Indicator> {
+    let values = indicators(totals);
+    let rows = ROWS.iter().map(|row| {
+        let (key, name, edition, formula, unit) = row.setting;
+        Indicator {
+            setting: Setting {
+                key,
+                name,
+                edition,
+                formula,
+                unit,
+                category: match row.category {
+                    Category::None => None,
+                    Category::Given(category) => Some(category),
+                    Category::Metering => Some(site.ledger.it_metering.category()),
+                },
+            },
+            value: (row.value)(&values),
+            counters: (row.counters)(totals),
+            estimated: estimated(site, totals, &row.basis),
+        }
+    });
+    rows.collect()
+}
+
+/// The estimated part of what an indicator is made of, 0 to 1: that of its worst counter.
+fn estimated(site: &Site, totals: &Totals, basis: &Basis) -> f64 {
+    let part = |estimated: f64, all: f64| {
+        if all > 0.0 { (estimated / all).min(1.0) } else { 0.0 }
+    };
+    let it = part(totals.it_estimated_kwh, totals.it_kwh);
+    let whole = part(totals.site_estimated_kwh, totals.site_kwh).max(it);
+    match basis {
+        Basis::Site => whole,
+        Basis::Cooling => part(totals.cooling_estimated_kwh, totals.cooling_kwh).max(it),
+        Basis::Compute if site.ledger.compute_fraction.is_some() => 1.0,
+        Basis::Compute => it,
+        Basis::Reused => part(totals.reused_estimated_kwh, totals.reused_kwh).max(whole),
+        Basis::Carbon => part(totals.co2e_profile_kwh, totals.site_kwh).max(whole),
+        Basis::Water => part(totals.makeup_estimated_l, totals.makeup_l).max(it),
+    }
 }
 
 #[cfg(test)]

@@ -397,7 +397,7 @@ mod tests {
             }
             let day = shares.hand_over(&site, true);
             jobs.extend(day.jobs);
-            let racks = day.racks.iter().fold(Amounts::default(), |sum, own| sum.and(own));
+            let racks = day.racks.iter().fold(Amounts::default(), Amounts::and);
             let users = jobs.iter().fold(day.idle, |sum, own| sum.and(&own.used));
             for sum in [racks, users] {
                 for (found, meter) in [

@@ -111,7 +111,7 @@ pub(super) fn closings(
             HEAT,
         ));
     }
-    let of_racks = racks.values().fold(Amounts::default(), |sum, own| sum.and(own));
+    let of_racks = racks.values().fold(Amounts::default(), Amounts::and);
     let of_jobs = gathered
         .jobs
         .values()

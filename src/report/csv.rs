@@ -26,81 +26,8 @@ pub fn csv<'a>(report: &Report, jobs: impl Iterator<Item = &'a JobShare>) -> Str
     );
     out.number("period", &report.period.name, "coverage", report.coverage, "", "");
     out.number("period", &report.period.name, "estimated", report.estimated, "", "");
-    for row in &report.indicators {
-        let value = row.value.map_or(String::new(), |value| value.to_string());
-        let setting = &row.setting;
-        out.row("indicator", setting.key, "value", &value, setting.unit, setting.edition);
-        out.number(
-            "indicator",
-            setting.key,
-            "above the line",
-            row.counters[0],
-            "",
-            setting.formula,
-        );
-        out.number(
-            "indicator",
-            setting.key,
-            "below the line",
-            row.counters[1],
-            "",
-            setting.formula,
-        );
-        out.number("indicator", setting.key, "estimated", row.estimated, "", "");
-    }
-    for row in &report.verdicts {
-        out.row(
-            "threshold",
-            &row.indicator,
-            &row.limit,
-            &row.verdict,
-            "",
-            &format!("{} from {}", row.source, row.from),
-        );
-    }
-    for field in &report.disclosure {
-        out.row(
-            "EU 2024/1364",
-            &format!("{} {}", field.annex, field.symbol),
-            field.name,
-            &field.value,
-            field.unit,
-            field.from,
-        );
-    }
-    for counter in &report.counters {
-        let unit = if counter.unit.is_empty() { money } else { counter.unit };
-        out.number("counter", counter.name, "sum", counter.value, unit, counter.meaning);
-    }
-    for row in &report.balance {
-        out.number("balance", row.name, row.side, row.kwh, "kWh", row.from);
-    }
-    for row in &report.closings {
-        let unit = if row.unit.is_empty() { money } else { row.unit };
-        out.number("closing", &row.name, "meter", row.meter, unit, "");
-        out.number("closing", &row.name, "beside", row.beside, unit, "");
-        out.number(
-            "closing",
-            &row.name,
-            "error",
-            row.error,
-            "",
-            if row.closes { "closes" } else { "does not close" },
-        );
-    }
-    for (name, kwh) in &report.equipment {
-        out.number("equipment", name, "energy", *kwh, "kWh", "");
-    }
-    for (name, zone) in &report.zones {
-        out.number("zone", name, "IT energy", zone.it_kwh, "kWh", "");
-        out.number("zone", name, "cooling energy", zone.cooling_kwh, "kWh", "");
-    }
-    for part in &report.parts {
-        for counter in part.totals.counters() {
-            let unit = if counter.unit.is_empty() { money } else { counter.unit };
-            out.number("part", &part.name, counter.name, counter.value, unit, "");
-        }
-    }
+    out.indicators(report);
+    out.sums(report, money);
     for (section, sums) in [
         ("rack", &report.racks),
         ("tenant", &report.tenants),
@@ -128,6 +55,87 @@ pub fn csv<'a>(report: &Report, jobs: impl Iterator<Item = &'a JobShare>) -> Str
 struct Table(String);
 
 impl Table {
+    fn indicators(&mut self, report: &Report) {
+        for row in &report.indicators {
+            let value = row.value.map_or(String::new(), |value| value.to_string());
+            let setting = &row.setting;
+            self.row("indicator", setting.key, "value", &value, setting.unit, setting.edition);
+            self.number(
+                "indicator",
+                setting.key,
+                "above the line",
+                row.counters[0],
+                "",
+                setting.formula,
+            );
+            self.number(
+                "indicator",
+                setting.key,
+                "below the line",
+                row.counters[1],
+                "",
+                setting.formula,
+            );
+            self.number("indicator", setting.key, "estimated", row.estimated, "", "");
+        }
+        for row in &report.verdicts {
+            self.row(
+                "threshold",
+                &row.indicator,
+                &row.limit,
+                &row.verdict,
+                "",
+                &format!("{} from {}", row.source, row.from),
+            );
+        }
+        for field in &report.disclosure {
+            self.row(
+                "EU 2024/1364",
+                &format!("{} {}", field.annex, field.symbol),
+                field.name,
+                &field.value,
+                field.unit,
+                field.from,
+            );
+        }
+    }
+
+    fn sums(&mut self, report: &Report, money: &str) {
+        for counter in &report.counters {
+            let unit = if counter.unit.is_empty() { money } else { counter.unit };
+            self.number("counter", counter.name, "sum", counter.value, unit, counter.meaning);
+        }
+        for row in &report.balance {
+            self.number("balance", row.name, row.side, row.kwh, "kWh", row.from);
+        }
+        for row in &report.closings {
+            let unit = if row.unit.is_empty() { money } else { row.unit };
+            self.number("closing", &row.name, "meter", row.meter, unit, "");
+            self.number("closing", &row.name, "beside", row.beside, unit, "");
+            self.number(
+                "closing",
+                &row.name,
+                "error",
+                row.error,
+                "",
+                if row.closes { "closes" } else { "does not close" },
+            );
+        }
+        for (name, kwh) in &report.equipment {
+            self.number("equipment", name, "energy", *kwh, "kWh", "");
+        }
+        for (name, zone) in &report.zones {
+            self.number("zone", name, "IT energy", zone.it_kwh, "kWh", "");
+            self.number("zone", name, "cooling energy", zone.cooling_kwh, "kWh", "");
+        }
+        for part in &report.parts {
+            for counter in part.totals.counters() {
+                let unit = if counter.unit.is_empty() { money } else { counter.unit };
+                self.number("part", &part.name, counter.name, counter.value, unit, "");
+            }
+        }
+    }
+
     fn row(&mut self, section: &str, name: &str, quantity: &str, value: &str, unit: &str, note: &str) {
         let cells = [section, name, quantity, value, unit, note].map(cell);
         // Writing to a String cannot fail.

@@ -2,7 +2,7 @@
 
 use super::period::date_of;
 use super::{Gathered, Period};
-use crate::ledger::{Indicator, Totals};
+use crate::ledger::{Indicator, Indicators, Totals};
 use crate::site::Site;
 use jiff::civil::Date;
 use serde::Serialize;
@@ -96,247 +96,266 @@ fn degree_days(gathered: &Gathered) -> Option<f64> {
     (!counted.is_empty()).then(|| counted.iter().sum())
 }
 
+/// What fields are made of.
+struct On<'a> {
+    site: &'a Site,
+    totals: &'a Totals,
+    gathered: &'a Gathered,
+    ratios: Indicators,
+}
+
+type Text = (&'static str, fn(&On<'_>) -> String);
+
+/// Annex I, and what the configuration tells for others.
+const TEXTS: [Text; 8] = [
+    ("name", |on| on.site.name.clone()),
+    ("owner", |on| on.site.disclosure.owner.clone()),
+    ("operator and contact", |on| on.site.disclosure.operator.clone()),
+    ("location", |on| on.site.disclosure.location.clone()),
+    ("type", |on| on.site.disclosure.kind.clone()),
+    ("start of operation", |on| on.site.disclosure.in_operation_since.clone()),
+    ("refrigerants (Annex II)", |on| {
+        on.site.disclosure.refrigerants.join(", ")
+    }),
+    ("days with books", |on| {
+        let days = &on.gathered.days;
+        days.keys()
+            .next()
+            .zip(days.keys().next_back())
+            .map_or(String::new(), |(first, last)| {
+                format!("{} to {}", date_of(*first), date_of(*last))
+            })
+    }),
+];
+
+/// Annex, symbol, name, unit, decimals, where it comes from, value.
+type Number = (
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    usize,
+    &'static str,
+    fn(&On<'_>) -> Option<f64>,
+);
+
+const NUMBERS: [Number; 24] = [
+    (
+        "II.1",
+        "PD_IT",
+        "installed IT power demand",
+        "kW",
+        1,
+        "sum of the racks' rated power",
+        |on| Some(on.site.racks.iter().map(|rack| rack.nameplate.rated_kw).sum()),
+    ),
+    ("II.1", "S_DC", "floor area", "m2", 0, "configuration", |on| {
+        on.site.disclosure.floor_area_m2
+    }),
+    ("II.1", "S_CR", "computer room area", "m2", 0, "configuration", |on| {
+        on.site.disclosure.computer_room_m2
+    }),
+    (
+        "II.1",
+        "E_DC",
+        "total energy consumption",
+        "kWh",
+        0,
+        "site meter",
+        |on| Some(on.totals.site_kwh),
+    ),
+    (
+        "II.1",
+        "E_DC-BG",
+        "of it from back-up generators",
+        "kWh",
+        0,
+        "not metered",
+        |_| None,
+    ),
+    (
+        "II.1",
+        "E_IT",
+        "energy consumption of IT equipment",
+        "kWh",
+        0,
+        "IT meter",
+        |on| Some(on.totals.it_kwh),
+    ),
+    (
+        "II.1",
+        "C_BtG",
+        "battery capacity offered to the grid",
+        "kW",
+        0,
+        "not known here",
+        |_| None,
+    ),
+    ("II.1", "W_IN", "total water input", "m3", 1, "make-up meter", |on| {
+        Some(on.totals.makeup_l / 1000.0)
+    }),
+    (
+        "II.1",
+        "W_IN-POT",
+        "of it potable",
+        "m3",
+        1,
+        "make-up less reclaimed water",
+        |on| Some((on.totals.makeup_l - on.totals.reclaimed_l) / 1000.0),
+    ),
+    (
+        "II.1",
+        "E_REUSE",
+        "waste heat reused",
+        "kWh",
+        0,
+        "heat meter at the hand-over",
+        |on| Some(on.totals.reused_kwh),
+    ),
+    (
+        "II.1",
+        "T_WH",
+        "average temperature of waste heat, by energy",
+        "degC",
+        2,
+        "supply of the heat meter",
+        |on| over(on.totals.reused_kwh_c, on.totals.reused_known_kwh),
+    ),
+    (
+        "II.1",
+        "T_IN (air)",
+        "average setpoint of IT intake air",
+        "degC",
+        2,
+        "setpoints of the air units' supply",
+        |on| over(on.totals.intake_s_c, on.totals.intake_known_s),
+    ),
+    (
+        "II.1",
+        "CDD",
+        "cooling degree days",
+        "degree-days",
+        1,
+        "weather station, Eurostat's definition",
+        |on| degree_days(on.gathered),
+    ),
+    (
+        "II.1",
+        "E_RES-TOT",
+        "renewable energy consumption",
+        "kWh",
+        0,
+        "share by contract",
+        |on| Some(on.totals.renewable_kwh),
+    ),
+    (
+        "II.1",
+        "E_RES-GOO",
+        "of it by guarantees of origin",
+        "kWh",
+        0,
+        "not known here",
+        |_| None,
+    ),
+    (
+        "II.1",
+        "E_RES-PPA",
+        "of it by power purchase agreements",
+        "kWh",
+        0,
+        "not known here",
+        |_| None,
+    ),
+    (
+        "II.1",
+        "E_RES-OS",
+        "of it made on site",
+        "kWh",
+        0,
+        "not metered",
+        |_| None,
+    ),
+    (
+        "II.2",
+        "C_SERV",
+        "ICT capacity of servers",
+        "",
+        0,
+        "not known here",
+        |_| None,
+    ),
+    (
+        "II.2",
+        "C_STOR",
+        "ICT capacity of storage",
+        "PB",
+        0,
+        "not known here",
+        |_| None,
+    ),
+    (
+        "II.3",
+        "B_IN, B_OUT, T_IN, T_OUT (traffic)",
+        "data traffic",
+        "",
+        0,
+        "not known here",
+        |_| None,
+    ),
+    ("III", "PUE", "power usage effectiveness", "", 4, "E_DC / E_IT", |on| {
+        on.ratios.pue
+    }),
+    (
+        "III",
+        "WUE",
+        "water usage effectiveness",
+        "L/kWh",
+        4,
+        "W_IN / E_IT",
+        |on| on.ratios.wue_l_per_kwh,
+    ),
+    ("III", "ERF", "energy reuse factor", "", 4, "E_REUSE / E_DC", |on| {
+        on.ratios.erf
+    }),
+    (
+        "III",
+        "REF",
+        "renewable energy factor",
+        "",
+        4,
+        "E_RES-TOT / E_DC",
+        |on| on.ratios.r#ref,
+    ),
+];
+
+fn over(value: f64, base: f64) -> Option<f64> {
+    (base > 0.0).then(|| value / base)
+}
+
 pub(super) fn fields(site: &Site, totals: &Totals, gathered: &Gathered) -> Vec<Field> {
-    let told = &site.disclosure;
-    let text = |annex, symbol, name, value: &str, from| Field {
-        annex,
-        symbol,
+    let on = On {
+        site,
+        totals,
+        gathered,
+        ratios: crate::ledger::indicators(totals),
+    };
+    let texts = TEXTS.iter().map(|(name, value)| Field {
+        annex: "I",
+        symbol: "",
         name,
-        value: value.to_owned(),
+        value: value(&on),
         unit: "",
-        from,
-    };
-    let number = |annex, symbol, name, value: Option<f64>, unit, digits: usize, from| Field {
-        annex,
-        symbol,
-        name,
-        value: value.map_or(String::new(), |value| format!("{value:.digits$}")),
-        unit,
-        from,
-    };
-    let rated: f64 = site.racks.iter().map(|rack| rack.nameplate.rated_kw).sum();
-    let over = |value: f64, base: f64| (base > 0.0).then(|| value / base);
-    let known = |value: f64| Some(value);
-    let ratios = crate::ledger::indicators(totals);
-    let days = (gathered.days.keys().next(), gathered.days.keys().next_back());
-    let span = match days {
-        (Some(first), Some(last)) => format!("{} to {}", date_of(*first), date_of(*last)),
-        _ => String::new(),
-    };
-    vec![
-        text("I", "", "name", &site.name, "configuration"),
-        text("I", "", "owner", &told.owner, "configuration"),
-        text("I", "", "operator and contact", &told.operator, "configuration"),
-        text("I", "", "location", &told.location, "configuration"),
-        text("I", "", "type", &told.kind, "configuration"),
-        text("I", "", "start of operation", &told.in_operation_since, "configuration"),
-        text("I", "", "days with books", &span, "books"),
-        number(
-            "II.1",
-            "PD_IT",
-            "installed IT power demand",
-            known(rated),
-            "kW",
-            1,
-            "sum of the racks' rated power",
-        ),
-        number(
-            "II.1",
-            "S_DC",
-            "floor area",
-            told.floor_area_m2,
-            "m2",
-            0,
-            "configuration",
-        ),
-        number(
-            "II.1",
-            "S_CR",
-            "computer room area",
-            told.computer_room_m2,
-            "m2",
-            0,
-            "configuration",
-        ),
-        number(
-            "II.1",
-            "E_DC",
-            "total energy consumption",
-            known(totals.site_kwh),
-            "kWh",
-            0,
-            "site meter",
-        ),
-        number(
-            "II.1",
-            "E_DC-BG",
-            "of it from back-up generators",
-            None,
-            "kWh",
-            0,
-            "not metered",
-        ),
-        number(
-            "II.1",
-            "E_IT",
-            "energy consumption of IT equipment",
-            known(totals.it_kwh),
-            "kWh",
-            0,
-            "IT meter",
-        ),
-        number(
-            "II.1",
-            "C_BtG",
-            "battery capacity offered to the grid",
-            None,
-            "kW",
-            0,
-            "not known here",
-        ),
-        number(
-            "II.1",
-            "W_IN",
-            "total water input",
-            known(totals.makeup_l / 1000.0),
-            "m3",
-            1,
-            "make-up meter",
-        ),
-        number(
-            "II.1",
-            "W_IN-POT",
-            "of it potable",
-            known((totals.makeup_l - totals.reclaimed_l) / 1000.0),
-            "m3",
-            1,
-            "make-up less reclaimed water",
-        ),
-        number(
-            "II.1",
-            "E_REUSE",
-            "waste heat reused",
-            known(totals.reused_kwh),
-            "kWh",
-            0,
-            "heat meter at the hand-over",
-        ),
-        number(
-            "II.1",
-            "T_WH",
-            "average temperature of waste heat, by energy",
-            over(totals.reused_kwh_c, totals.reused_known_kwh),
-            "degC",
-            2,
-            "supply of the heat meter",
-        ),
-        number(
-            "II.1",
-            "T_IN (air)",
-            "average setpoint of IT intake air",
-            over(totals.intake_s_c, totals.intake_known_s),
-            "degC",
-            2,
-            "setpoints of the air units' supply",
-        ),
-        text(
-            "II.1",
-            "",
-            "refrigerants",
-            &told.refrigerants.join(", "),
-            "configuration",
-        ),
-        number(
-            "II.1",
-            "CDD",
-            "cooling degree days",
-            degree_days(gathered),
-            "degree-days",
-            1,
-            "weather station, Eurostat's definition",
-        ),
-        number(
-            "II.1",
-            "E_RES-TOT",
-            "renewable energy consumption",
-            known(totals.renewable_kwh),
-            "kWh",
-            0,
-            "share by contract",
-        ),
-        number(
-            "II.1",
-            "E_RES-GOO",
-            "of it by guarantees of origin",
-            None,
-            "kWh",
-            0,
-            "not known here",
-        ),
-        number(
-            "II.1",
-            "E_RES-PPA",
-            "of it by power purchase agreements",
-            None,
-            "kWh",
-            0,
-            "not known here",
-        ),
-        number("II.1", "E_RES-OS", "of it made on site", None, "kWh", 0, "not metered"),
-        number(
-            "II.2",
-            "C_SERV",
-            "ICT capacity of servers",
-            None,
-            "",
-            0,
-            "not known here",
-        ),
-        number(
-            "II.2",
-            "C_STOR",
-            "ICT capacity of storage",
-            None,
-            "PB",
-            0,
-            "not known here",
-        ),
-        number(
-            "II.3",
-            "B_IN, B_OUT, T_IN, T_OUT (traffic)",
-            "data traffic",
-            None,
-            "",
-            0,
-            "not known here",
-        ),
-        number(
-            "III",
-            "PUE",
-            "power usage effectiveness",
-            ratios.pue,
-            "",
-            4,
-            "E_DC / E_IT",
-        ),
-        number(
-            "III",
-            "WUE",
-            "water usage effectiveness",
-            ratios.wue_l_per_kwh,
-            "L/kWh",
-            4,
-            "W_IN / E_IT",
-        ),
-        number("III", "ERF", "energy reuse factor", ratios.erf, "", 4, "E_REUSE / E_DC"),
-        number(
-            "III",
-            "REF",
-            "renewable energy factor",
-            ratios.r#ref,
-            "",
-            4,
-            "E_RES-TOT / E_DC",
-        ),
-    ]
+        from: "configuration",
+    });
+    let numbers = NUMBERS
+        .iter()
+        .map(|(annex, symbol, name, unit, digits, from, value)| Field {
+            annex,
+            symbol,
+            name,
+            value: value(&on).map_or(String::new(), |value| format!("{value:.digits$}")),
+            unit,
+            from,
+        });
+    texts.chain(numbers).collect()
 }

@@ -66,6 +66,16 @@ fn write(report: &Report, out: &mut String) -> std::fmt::Result {
             totals.cost,
         )?;
     }
+    indicators(report, out)?;
+    checks(report, out)?;
+    shares(report, out)?;
+    for note in &report.notes {
+        writeln!(out, "\n{note}")?;
+    }
+    Ok(())
+}
+
+fn indicators(report: &Report, out: &mut String) -> std::fmt::Result {
     writeln!(out)?;
     for row in &report.indicators {
         let value = row.value.map_or("not known".to_owned(), |value| {
@@ -94,6 +104,10 @@ fn write(report: &Report, out: &mut String) -> std::fmt::Result {
             row.indicator, row.limit, row.from, row.source, row.verdict
         )?;
     }
+    Ok(())
+}
+
+fn checks(report: &Report, out: &mut String) -> std::fmt::Result {
     writeln!(out, "\nenergy balance, kWh")?;
     for row in &report.balance {
         writeln!(out, "  {:<4}{:<40} {:>14.1}  {}", row.side, row.name, row.kwh, row.from)?;
@@ -111,25 +125,22 @@ fn write(report: &Report, out: &mut String) -> std::fmt::Result {
             if row.closes { "closes" } else { "DOES NOT CLOSE" }
         )?;
     }
-    let table = |out: &mut String, title: &str, rows: &mut dyn Iterator<Item = (&str, crate::ledger::Amounts)>| {
+    Ok(())
+}
+
+fn shares(report: &Report, out: &mut String) -> std::fmt::Result {
+    writeln!(
+        out,
+        "\n{:<16} {:>12} {:>11} {:>11} {:>11} {:>11} {:>11}",
+        "tenant", "IT kWh", "cool kWh", "water L", "reuse kWh", "CO2e kg", report.currency
+    )?;
+    let tenants = report.tenants.iter().map(|(name, used)| (name.as_str(), used));
+    for (name, used) in tenants.chain([("idle", &report.idle)]) {
         writeln!(
             out,
-            "\n{title:<16} {:>12} {:>11} {:>11} {:>11} {:>11} {:>11}",
-            "IT kWh", "cool kWh", "water L", "reuse kWh", "CO2e kg", report.currency
+            "{name:<16} {:>12.1} {:>11.1} {:>11.0} {:>11.1} {:>11.1} {:>11.2}",
+            used.it_kwh, used.cooling_kwh, used.water_l, used.reused_kwh, used.co2e_kg, used.cost
         )?;
-        for (name, used) in rows {
-            writeln!(
-                out,
-                "{name:<16} {:>12.1} {:>11.1} {:>11.0} {:>11.1} {:>11.1} {:>11.2}",
-                used.it_kwh, used.cooling_kwh, used.water_l, used.reused_kwh, used.co2e_kg, used.cost
-            )?;
-        }
-        Ok(())
-    };
-    let tenants = report.tenants.iter().map(|(name, used)| (name.as_str(), *used));
-    table(out, "tenant", &mut tenants.chain([("idle", report.idle)]))?;
-    for note in &report.notes {
-        writeln!(out, "\n{note}")?;
     }
     Ok(())
 }
