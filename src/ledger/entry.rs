@@ -25,6 +25,8 @@ pub(super) struct Entry {
     pub(super) reused_kw: f64,
     pub(super) cost_per_h: f64,
     pub(super) co2e_kg_per_h: f64,
+    pub(super) price_per_kwh: f64,
+    pub(super) carbon_g_per_kwh: f64,
 }
 
 /// What meters, or what stands in for them, say of a cycle.
@@ -68,6 +70,8 @@ impl Entry {
             cost_per_h: whole * rates.price + water_cost(site, measured.makeup.rate, measured.blowdown.rate)
                 - reused * site.prices.heat_per_kwh,
             co2e_kg_per_h: whole * rates.location.0 / 1000.0,
+            price_per_kwh: rates.price,
+            carbon_g_per_kwh: rates.location.0,
         }
     }
 }

@@ -27,7 +27,8 @@ pub use indicators::{Indicator, Indicators, Setting, indicators, list};
 use meter::{MeterBook, Rate};
 pub use page::{PAGE_MS, Page};
 use serde::{Deserialize, Serialize};
-pub use shares::{Amounts, DayShares, JobShare};
+pub use shares::{Amounts, DayShares, IDLE, JobShare, OTHERS};
+use std::collections::BTreeMap;
 pub use totals::{Counter, Totals};
 
 /// What the ledger remembers from cycle to cycle.
@@ -61,6 +62,12 @@ pub struct Account {
     pub cost_per_h: f64,
     /// Carbon rate now, kg/h.
     pub co2e_kg_per_h: f64,
+    /// Price of electricity now, per kWh.
+    pub price_per_kwh: f64,
+    /// Average carbon intensity of the grid now, g/kWh.
+    pub carbon_g_per_kwh: f64,
+    /// What each tenant has used since the ledger began; brought up to date every quarter of an hour and when jobs change.
+    pub tenants: BTreeMap<String, Amounts>,
     /// Since the ledger began.
     pub total: Totals,
     /// Since local midnight.
@@ -106,6 +113,9 @@ pub fn close(
         reused_kw: entry.reused_kw,
         cost_per_h: entry.cost_per_h,
         co2e_kg_per_h: entry.co2e_kg_per_h,
+        price_per_kwh: entry.price_per_kwh,
+        carbon_g_per_kwh: entry.carbon_g_per_kwh,
+        tenants: state.shares.tenants().clone(),
         total: state.total.clone(),
         today: state.today.clone(),
     };

@@ -11,6 +11,7 @@ use super::totals::Totals;
 use crate::site::{NodeFinder, Site};
 use crate::snapshot::{Job, JobQueue, JobState};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// What somebody used.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -95,7 +96,16 @@ pub(super) struct Shares {
     slots: Vec<Slot>,
     ended: Vec<JobShare>,
     idle: Amounts,
+    /// What each tenant has used since the ledger began; [`IDLE`] is what no tenant has.
+    tenants: BTreeMap<String, Amounts>,
 }
+
+/// The name of what fell on GPUs without a job, among the tenants.
+pub const IDLE: &str = "(idle)";
+/// The name under which tenants beyond the first [`TENANTS`] are counted together: names are foreign text, and each is a
+/// series in a database.
+pub const OTHERS: &str = "(others)";
+const TENANTS: usize = 200;
 
 /// What racks and jobs used on a day, so far or in all.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -160,7 +170,7 @@ impl Shares {
             return;
         }
         self.settle(site);
-        let mut before: std::collections::BTreeMap<String, Slot> = std::mem::take(&mut self.slots)
+        let mut before: BTreeMap<String, Slot> = std::mem::take(&mut self.slots)
             .into_iter()
             .map(|slot| (slot.share.id.clone(), slot))
             .collect();
@@ -200,30 +210,42 @@ impl Shares {
             })
             .collect();
         for slot in &mut self.slots {
+            let mut used = Amounts::default();
             for (rack, gpus) in &slot.places {
                 if let (Some(book), Some(each)) = (self.racks.get(*rack), per_gpu.get(*rack)) {
-                    slot.share.used = slot.share.used.plus(&book.open, gpus * each);
+                    used = used.plus(&book.open, gpus * each);
                     slot.share.gpu_h += gpus * hours;
                 }
             }
+            slot.share.used = slot.share.used.and(&used);
+            let name = slot.share.tenant.as_str();
+            let full = self.tenants.len() >= TENANTS && !self.tenants.contains_key(name);
+            add(&mut self.tenants, if full { OTHERS } else { name }, &used);
         }
         for ((book, held), each) in self.racks.iter_mut().zip(&held).zip(&per_gpu) {
-            self.idle = self.idle.plus(&book.open, 1.0 - held * each);
+            let idle = Amounts::default().plus(&book.open, 1.0 - held * each);
+            self.idle = self.idle.and(&idle);
+            add(&mut self.tenants, IDLE, &idle);
             book.day = book.day.and(&book.open);
             book.open = Amounts::default();
         }
         self.open_s = 0.0;
     }
 
+    /// What each tenant has used since the ledger began, as of the last settlement.
+    pub(super) const fn tenants(&self) -> &BTreeMap<String, Amounts> {
+        &self.tenants
+    }
+
     /// The rows that go with a page: jobs that ended, and at a day's end everything.
     pub(super) fn hand_over(&mut self, site: &Site, day_ends: bool) -> DayShares {
+        self.settle(site);
         if !day_ends {
             return DayShares {
                 jobs: std::mem::take(&mut self.ended),
                 ..DayShares::default()
             };
         }
-        self.settle(site);
         let mut jobs = std::mem::take(&mut self.ended);
         for slot in &mut self.slots {
             jobs.push(slot.share.clone());
@@ -236,6 +258,13 @@ impl Shares {
             jobs,
             idle: std::mem::take(&mut self.idle),
         }
+    }
+}
+
+fn add(tenants: &mut BTreeMap<String, Amounts>, name: &str, used: &Amounts) {
+    match tenants.get_mut(name) {
+        Some(sum) => *sum = sum.and(used),
+        None => drop(tenants.insert(name.to_owned(), *used)),
     }
 }
 

@@ -5,6 +5,7 @@
 mod books;
 mod exposition;
 mod plant;
+mod shares;
 
 use super::view::View;
 use crate::site::{Site, StrategyKind};
@@ -45,6 +46,7 @@ pub(super) fn encode(site: &Site, view: Option<&View>, events: &EventCounts) -> 
         plant::zones(&mut out, view);
         plant::heat(&mut out, view);
         books::books(&mut out, site, view);
+        shares::shares(&mut out, site, view);
         edges(&mut out, view);
     }
     out.into_text()
