@@ -17,6 +17,7 @@ pub mod cycle;
 pub mod field;
 pub mod forecast;
 pub mod ledger;
+pub mod report;
 pub mod safety;
 pub mod service;
 pub mod site;

@@ -175,10 +175,18 @@ fn assert_replays(store: &Path) {
     assert!(output.status.success(), "{out}{err}");
     assert!(out.contains("replayed bit for bit"), "{out}");
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_isotherm"))
-        .args(["report", "demo", "--json", "--store"])
+        .args(["report", "demo", "--format", "json", "--store"])
         .arg(store)
         .output()
         .unwrap();
-    let days: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert!(days[0]["it_kwh"].as_f64() > Some(0.0), "{days}");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(report["totals"]["it_kwh"].as_f64() > Some(0.0), "{report}");
+    let closings = report["closings"].as_array().unwrap();
+    let shares = closings
+        .iter()
+        .filter(|row| row["name"].as_str().unwrap().contains(" of "));
+    assert!(
+        shares.clone().count() > 0 && shares.clone().all(|row| row["closes"] == true),
+        "{closings:?}"
+    );
 }

@@ -20,6 +20,7 @@ const WALLS: &[(&str, &[&str])] = &[
         "cycle",
         &["site", "snapshot", "forecast", "control", "safety", "ledger"],
     ),
+    ("report", &["site", "snapshot", "ledger"]),
     ("field", &["site", "snapshot", "safety"]),
     ("workload", &["site", "snapshot", "forecast"]),
     ("store", &["site", "snapshot"]),
@@ -37,7 +38,7 @@ const WALLS: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms that must be pure: same inputs, same bits.
-const PURE: &[&str] = &["snapshot", "forecast", "control", "safety", "ledger", "cycle"];
+const PURE: &[&str] = &["snapshot", "forecast", "control", "safety", "ledger", "cycle", "report"];
 
 /// What a pure room must not name, with what to use instead.
 const IMPURE: &[(&str, &str)] = &[

@@ -53,7 +53,7 @@ enum Command {
     Trial(trial::Args),
     /// Train a model of job power from finished jobs.
     Train(train::Args),
-    /// Print the energy, water, heat, carbon and cost of each recorded day.
+    /// Report energy, water, heat, carbon and cost of a period: indicators, balance, shares of jobs and tenants.
     Report(report::Args),
     /// Run recorded cycles again and compare every bit.
     Replay(replay::Args),

@@ -71,7 +71,7 @@ pub fn step(core: &Core, mind: &mut Mind, inputs: Inputs, now: Now) -> Outcome {
         &mut mind.safety,
         now,
     );
-    let account = ledger::close(site, &inputs.snapshot, &mut mind.ledger, now);
+    let (account, page) = ledger::close(site, &inputs.snapshot, &inputs.queue, &mut mind.ledger, now);
 
     events.extend(report.events.iter().cloned());
     let commanded = commands.iter().map(|command| Commanded {
@@ -89,6 +89,7 @@ pub fn step(core: &Core, mind: &mut Mind, inputs: Inputs, now: Now) -> Outcome {
         safety: report,
         commands: commanded.collect(),
         account,
+        page,
         events,
         inputs,
     };

@@ -6,6 +6,7 @@
 //! [`verify`]. A disk that refuses to write puts the store into an [`Outage`]: appends answer an error, reads go on from
 //! memory, every further append tries again, and the first that succeeds records what is missing.
 
+mod books;
 mod checkpoint;
 mod chunk;
 mod chunk_log;
@@ -23,6 +24,7 @@ mod segment;
 mod varint;
 mod wal;
 
+pub use books::{Books, saved_mind};
 pub use column::Sample;
 pub use disk::{Disk, RealDisk};
 pub use journal::{Outage, Recovery};

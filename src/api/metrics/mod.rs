@@ -5,6 +5,7 @@
 mod books;
 mod exposition;
 mod plant;
+mod shares;
 
 use super::view::View;
 use crate::site::{Site, StrategyKind};
@@ -68,6 +69,7 @@ fn families(out: &mut Exposition<'_>, site: &Site, view: Option<&View>, events: 
         plant::heat(out, view);
         plant::hall(out, view);
         books::books(out, site, view);
+        shares::shares(out, site, view);
         edges(out, view);
     }
 }
