@@ -2,12 +2,13 @@
 
 use super::control_loop::Pace;
 use super::keeper::Keeper;
-use crate::api::{Board, DeviceView, Edges, History, Sample, StoreView};
+use crate::api::{Board, DeviceView, Edges, FeedView, History, Sample, StoreView};
 use crate::cycle::CycleRecord;
 use crate::field::{Field, LinkStatus};
 use crate::site::PointId;
 use crate::snapshot::Now;
 use crate::store::Store;
+use crate::workload::FeedStatus;
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
 /// What the store answers, for the trends.
@@ -25,7 +26,14 @@ impl History for Past {
 }
 
 /// Hangs a cycle out.
-pub(super) fn show(board: &mut Board, record: &CycleRecord, pace: &Pace, field: &Field, keeper: &Keeper) {
+pub(super) fn show(
+    board: &mut Board,
+    record: &CycleRecord,
+    pace: &Pace,
+    field: &Field,
+    feed: FeedStatus,
+    keeper: &Keeper,
+) {
     let devices = field
         .status()
         .into_iter()
@@ -36,6 +44,16 @@ pub(super) fn show(board: &mut Board, record: &CycleRecord, pace: &Pace, field: 
         late: pace.late,
         overruns: pace.overruns,
         devices,
+        feed: FeedView {
+            text: feed.text(),
+            source: feed.source,
+            reads: feed.reads,
+            failures: feed.failures,
+            announced: feed.announced,
+            unknown_nodes: feed.unknown_nodes,
+            clock_ahead_s: feed.clock_ahead_s,
+            last_error: feed.last_error,
+        },
         store: store(keeper),
     };
     board.show(record, edges);
