@@ -124,7 +124,7 @@ fn reading(c: &mut Criterion) {
     for second in 0..7 * 86_400 {
         let ms = start_ms + second * 1000;
         let rows: Vec<(SeriesName, Sample)> = (0..10)
-            .map(|number| {
+            .map(|number: i64| {
                 noise = noise
                     .wrapping_mul(6_364_136_223_846_793_005)
                     .wrapping_add(number.unsigned_abs());

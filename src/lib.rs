@@ -16,6 +16,7 @@ pub mod control;
 pub mod cycle;
 pub mod field;
 pub mod forecast;
+pub mod jobs;
 pub mod ledger;
 pub mod report;
 pub mod safety;

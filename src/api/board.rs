@@ -1,11 +1,12 @@
 //! Where the service hangs out each cycle and the readers look: the latest view and the events.
 
+use super::JobDesk;
 use super::metrics::{self, EventCounts};
 use super::requests::Answer;
 use super::sheet::Sheet;
 use super::view::{
-    BooksView, CduView, ControlView, DeviceView, EventView, ForecastView, JobView, JobsView, Mode, PaceView, RackView,
-    StoreView, View, ZoneView, rounded, rounded_band,
+    BooksView, CduView, ControlView, DeviceView, EventView, FeedView, ForecastView, JobView, JobsView, Mode, PaceView,
+    RackView, StoreView, View, ZoneView, rounded, rounded_band,
 };
 use crate::cycle::CycleRecord;
 use crate::ledger;
@@ -36,6 +37,8 @@ pub struct Edges {
     pub overruns: u64,
     /// Device links.
     pub devices: Vec<DeviceView>,
+    /// The link to the scheduler.
+    pub feed: FeedView,
     /// The local record.
     pub store: StoreView,
 }
@@ -87,9 +90,9 @@ impl Seen {
 }
 
 /// The writer's end: turns the record of each cycle into a view.
-#[derive(Debug)]
 pub struct Board {
     site: Arc<Site>,
+    desk: Arc<dyn JobDesk>,
     mode: Mode,
     speed: f64,
     points: BTreeMap<EquipmentId, Vec<PointId>>,
@@ -98,7 +101,7 @@ pub struct Board {
 }
 
 impl Board {
-    pub(super) fn new(site: Arc<Site>, mode: Mode, speed: f64) -> (Self, Seen) {
+    pub(super) fn new(site: Arc<Site>, mode: Mode, speed: f64, desk: Arc<dyn JobDesk>) -> (Self, Seen) {
         let mut points: BTreeMap<EquipmentId, Vec<PointId>> = BTreeMap::new();
         for (index, spec) in site.points.iter().enumerate() {
             points.entry(spec.equipment).or_default().push(PointId(index));
@@ -117,6 +120,7 @@ impl Board {
         (
             Self {
                 site,
+                desk,
                 mode,
                 speed,
                 points,
@@ -212,7 +216,7 @@ impl Board {
                 horizons_s: HORIZONS_S,
                 notes: record.heat.notes.clone(),
             },
-            jobs: jobs(record),
+            jobs: self.jobs(record, edges.feed),
             books: BooksView {
                 account: record.account.clone(),
                 today_indicators: ledger::indicators(&record.account.today),
@@ -225,6 +229,53 @@ impl Board {
             shown: Instant::now(),
             json: OnceLock::new(),
         }
+    }
+
+    fn jobs(&self, record: &CycleRecord, feed: FeedView) -> JobsView {
+        let queue = &record.inputs.queue;
+        let mut shown = JobsView {
+            age_s: queue.mono_ms.map(|at| record.now.seconds_since(at)),
+            feed,
+            ..JobsView::default()
+        };
+        let outlooks = self.desk.outlooks();
+        let to_come: BTreeMap<&str, f64> = (outlooks.iter().flat_map(|all| &all.jobs))
+            .map(|outlook| (outlook.job.id.as_str(), outlook.to_come.it_kwh))
+            .collect();
+        let mut list = Vec::with_capacity(queue.jobs.len());
+        for job in &queue.jobs {
+            let (rank, state, start_ms) = match job.state {
+                JobState::Starting { start_ms } => (0, "starting", Some(start_ms)),
+                JobState::Running { start_ms } => (1, "running", Some(start_ms)),
+                JobState::Pending { expected_start_ms } => (2, "pending", expected_start_ms),
+            };
+            match job.state {
+                JobState::Starting { .. } => shown.starting += 1,
+                JobState::Running { .. } => {
+                    shown.running += 1;
+                    shown.running_gpus += u64::from(job.gpus);
+                }
+                JobState::Pending { .. } => shown.pending += 1,
+            }
+            list.push((rank, start_ms.unwrap_or(i64::MAX), state, start_ms, job));
+        }
+        list.sort_by_key(|(rank, start, ..)| (*rank, *start));
+        let list = list.into_iter().take(JOBS_IN_VIEW);
+        shown.list = list
+            .map(|(_, _, state, start_ms, job)| JobView {
+                id: job.id.clone(),
+                state,
+                start_ms,
+                name: job.name.clone(),
+                user: job.user.clone(),
+                partition: job.partition.clone(),
+                gpus: job.gpus,
+                nodes: job.node_count,
+                time_limit_s: job.time_limit_s,
+                to_come_kwh: to_come.get(job.id.as_str()).copied().map(rounded),
+            })
+            .collect();
+        shown
     }
 }
 
@@ -289,47 +340,6 @@ fn zones(site: &Site, record: &CycleRecord) -> Vec<ZoneView> {
             causes: report.causes.clone(),
         })
         .collect()
-}
-
-fn jobs(record: &CycleRecord) -> JobsView {
-    let queue = &record.inputs.queue;
-    let mut shown = JobsView {
-        age_s: queue.mono_ms.map(|at| record.now.seconds_since(at)),
-        ..JobsView::default()
-    };
-    let mut list = Vec::with_capacity(queue.jobs.len());
-    for job in &queue.jobs {
-        let (rank, state, start_ms) = match job.state {
-            JobState::Starting { start_ms } => (0, "starting", Some(start_ms)),
-            JobState::Running { start_ms } => (1, "running", Some(start_ms)),
-            JobState::Pending { expected_start_ms } => (2, "pending", expected_start_ms),
-        };
-        match job.state {
-            JobState::Starting { .. } => shown.starting += 1,
-            JobState::Running { .. } => {
-                shown.running += 1;
-                shown.running_gpus += u64::from(job.gpus);
-            }
-            JobState::Pending { .. } => shown.pending += 1,
-        }
-        list.push((rank, start_ms.unwrap_or(i64::MAX), state, start_ms, job));
-    }
-    list.sort_by_key(|(rank, start, ..)| (*rank, *start));
-    let list = list.into_iter().take(JOBS_IN_VIEW);
-    shown.list = list
-        .map(|(_, _, state, start_ms, job)| JobView {
-            id: job.id.clone(),
-            state,
-            start_ms,
-            name: job.name.clone(),
-            user: job.user.clone(),
-            partition: job.partition.clone(),
-            gpus: job.gpus,
-            nodes: job.node_count,
-            time_limit_s: job.time_limit_s,
-        })
-        .collect();
-    shown
 }
 
 #[cfg(test)]

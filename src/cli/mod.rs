@@ -6,9 +6,11 @@
 mod check;
 #[cfg(feature = "sim")]
 mod demo;
+mod forecast;
 mod logging;
 #[cfg(feature = "sim")]
 mod matrix;
+mod model;
 mod replay;
 mod report;
 mod run;
@@ -53,6 +55,10 @@ enum Command {
     Trial(trial::Args),
     /// Train a model of job power from finished jobs.
     Train(train::Args),
+    /// List, show and change the models of a controller.
+    Model(model::Args),
+    /// Ask the models.
+    Forecast(forecast::Args),
     /// Report energy, water, heat, carbon and cost of a period: indicators, balance, shares of jobs and tenants.
     Report(report::Args),
     /// Run recorded cycles again and compare every bit.
@@ -96,6 +102,8 @@ pub fn run() -> ExitCode {
         #[cfg(feature = "sim")]
         Command::Trial(args) => trial::run(&args),
         Command::Train(args) => train::run(&args),
+        Command::Model(args) => model::run(&args),
+        Command::Forecast(args) => forecast::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Replay(args) => replay::run(&args),
     };

@@ -31,6 +31,8 @@ pub struct CycleRecord {
     pub mind_before: u64,
     /// Fingerprint of the memory after it.
     pub mind_after: u64,
+    /// Fingerprint of the model in use.
+    pub model: u64,
     /// The forecast.
     pub heat: HeatForecast,
     /// The plan.

@@ -2,11 +2,12 @@
 
 use super::control_loop::Pace;
 use super::keeper::Keeper;
-use crate::api::{Board, DeviceView, Edges, Figures, History, Sample, StoreView};
+use crate::api::{Board, DeviceView, Edges, FeedView, Figures, History, Sample, StoreView};
 use crate::cycle::CycleRecord;
 use crate::field::{Field, LinkStatus};
 use crate::snapshot::Now;
 use crate::store::{SeriesName, Store};
+use crate::workload::FeedStatus;
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
 /// What the store answers, for the trends.
@@ -29,7 +30,14 @@ impl History for Past {
 }
 
 /// Hangs a cycle out; answers its figures, for the record.
-pub(super) fn show(board: &mut Board, record: &CycleRecord, pace: &Pace, field: &Field, keeper: &Keeper) -> Figures {
+pub(super) fn show(
+    board: &mut Board,
+    record: &CycleRecord,
+    pace: &Pace,
+    field: &Field,
+    feed: FeedStatus,
+    keeper: &Keeper,
+) -> Figures {
     let devices = field
         .status()
         .into_iter()
@@ -40,6 +48,16 @@ pub(super) fn show(board: &mut Board, record: &CycleRecord, pace: &Pace, field: 
         late: pace.late,
         overruns: pace.overruns,
         devices,
+        feed: FeedView {
+            text: feed.text(),
+            source: feed.source,
+            reads: feed.reads,
+            failures: feed.failures,
+            announced: feed.announced,
+            unknown_nodes: feed.unknown_nodes,
+            clock_ahead_s: feed.clock_ahead_s,
+            last_error: feed.last_error,
+        },
         store: store(keeper),
     };
     board.show(record, edges)

@@ -34,7 +34,7 @@ pub use ids::{
 };
 pub use limits::{
     ApiSettings, Authority, Band, ControlSettings, ForecastSettings, Limits, MqttSettings, Prices, SafetySettings,
-    StoreSettings, StrategyKind, TariffWindow, TrimRespondSettings, WorkloadSettings,
+    Secret, StoreSettings, StrategyKind, TariffWindow, TrimRespondSettings, WorkloadSettings,
 };
 pub use load::{Mistake, load, load_embedded};
 pub use node_finder::NodeFinder;

@@ -100,6 +100,8 @@ const RANGES: &[Range] = &[
     range("heartbeat_misses", 1.0, 100.0, ""),
     range("coverage", 0.5, 0.999, ""),
     range("queue_timeout_s", 1.0, 86_400.0, "s"),
+    range("retrain_h", 0.0, 8760.0, "h"),
+    range("shadow_h", 0.1, 8760.0, "h"),
     range("period_s", 1.0, 3600.0, "s"),
     range("retention_days", 1.0, 36_500.0, "days"),
     range("raw_days", 1.0, 36_500.0, "days"),

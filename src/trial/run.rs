@@ -77,6 +77,7 @@ pub fn run_recorded(
     )?;
     let site = Arc::new(site);
     let model = Arc::new(options.model.clone().unwrap_or_else(JobModel::embedded));
+    let model_fingerprint = model.fingerprint();
     let mut trial = Trial {
         site: site.name.clone(),
         days: options.days,
@@ -92,6 +93,7 @@ pub fn run_recorded(
         let core = Core {
             site: Arc::clone(&site),
             model: Arc::clone(&model),
+            model_fingerprint,
             fingerprints: false,
         };
         let share = |part: f64| done as f64 + part;
@@ -150,6 +152,7 @@ impl Bench<'_> {
             queue: queue.read(world.scheduler(), self.clock.epoch_ms, now),
             requests: Vec::new(),
             imposed: None,
+            notices: Vec::new(),
         }
     }
 }

@@ -146,6 +146,39 @@ fn edges(out: &mut Exposition<'_>, view: &View) {
     if let Some(age_s) = jobs.age_s {
         out.sample(&[], age_s);
     }
+    let feed = &jobs.feed;
+    out.single(
+        "isotherm_feed_reads_total",
+        "counter",
+        "Queues and job events read since the start.",
+        feed.reads as f64,
+    );
+    out.single(
+        "isotherm_feed_failures_total",
+        "counter",
+        "Tries of the job feed that failed, and messages that it refused.",
+        feed.failures as f64,
+    );
+    out.single(
+        "isotherm_feed_announced_total",
+        "counter",
+        "Events of prologs and epilogs taken.",
+        feed.announced as f64,
+    );
+    out.single(
+        "isotherm_feed_unknown_nodes",
+        "gauge",
+        "Nodes of jobs that no rack of the site has.",
+        feed.unknown_nodes as f64,
+    );
+    out.family(
+        "isotherm_feed_clock_ahead_seconds",
+        "gauge",
+        "By how much the scheduler's clock is ahead of ours; none where it says nothing of it.",
+    );
+    if let Some(ahead_s) = feed.clock_ahead_s {
+        out.sample(&[], ahead_s);
+    }
     out.family("isotherm_device_connected", "gauge", "Whether a device's link stands.");
     for device in &view.devices {
         out.sample(&[("device", &device.id)], flag(device.connected));

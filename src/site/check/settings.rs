@@ -146,10 +146,22 @@ fn addresses(site: &Site, findings: &Findings<'_>) {
         );
         findings.add("api.listen", message);
     }
-    let token = site.api.operator_token.chars().count();
-    if token > 0 && token < SHORTEST_TOKEN {
-        let message = format!("has {token} characters; write at least {SHORTEST_TOKEN}, or none to allow no action");
-        findings.add("api.operator_token", message);
+    for (key, token) in [
+        ("operator_token", &site.api.operator_token),
+        ("feed_token", &site.api.feed_token),
+    ] {
+        let length = token.chars().count();
+        if length > 0 && length < SHORTEST_TOKEN {
+            let message =
+                format!("has {length} characters; write at least {SHORTEST_TOKEN}, or none to allow no action");
+            findings.add(format!("api.{key}"), message);
+        }
+    }
+    if !site.api.feed_token.is_empty() && site.api.feed_token == site.api.operator_token {
+        findings.add(
+            "api.feed_token",
+            "is the operator's token; write another, since every node of the cluster has it",
+        );
     }
     if !site.mqtt.broker.is_empty() && !is_host_and_port(&site.mqtt.broker) {
         let message = format!(
@@ -164,6 +176,12 @@ fn addresses(site: &Site, findings: &Findings<'_>) {
             "is empty; write a name that no other client of the broker has",
         );
     }
+    if site.workload == WorkloadSettings::Events && site.api.feed_token.is_empty() {
+        findings.add(
+            "api.feed_token",
+            "is empty, and workload.source is \"events\"; write the token that the scheduler's scripts send",
+        );
+    }
     if matches!(site.workload, WorkloadSettings::Mqtt { .. }) && site.mqtt.broker.is_empty() {
         findings.add(
             "mqtt.broker",
@@ -173,7 +191,7 @@ fn addresses(site: &Site, findings: &Findings<'_>) {
 }
 
 /// `host:port`, with an IPv6 host in brackets.
-pub(super) fn is_host_and_port(address: &str) -> bool {
+pub(in crate::site) fn is_host_and_port(address: &str) -> bool {
     let Some((host, port)) = address.rsplit_once(':') else {
         return false;
     };
