@@ -6,6 +6,7 @@
 //! - [`snapshot`]: the vocabulary of the walls between rooms.
 //! - [`forecast`], [`control`], [`safety`], [`ledger`]: the pure core.
 //! - [`cycle`]: the one step through the core, its memory and its record.
+//! - [`jobs`]: what each job draws, will draw and costs; beside the cycle, never in it.
 //! - [`field`], [`workload`], [`store`], [`api`]: the edges, which do the I/O and decide nothing about cooling.
 //! - [`service`]: wires the rooms and keeps time; `trial` (feature `sim`) does so against a simulated plant.
 //! - [`cli`]: one file a subcommand.

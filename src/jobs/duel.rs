@@ -87,3 +87,75 @@ impl Duel {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshot::JobState;
+
+    fn job(id: usize) -> Job {
+        Job {
+            id: id.to_string(),
+            state: JobState::Running { start_ms: 0 },
+            user: "ann".into(),
+            account: String::new(),
+            name: "train".into(),
+            partition: String::new(),
+            gpus: 8,
+            node_count: 1,
+            nodes: Vec::new(),
+            submit_ms: 0,
+            time_limit_s: 0.0,
+        }
+    }
+
+    fn finished(id: usize, mean_gpu_w: f64) -> FinishedJob {
+        FinishedJob {
+            id: id.to_string(),
+            user: "ann".into(),
+            account: String::new(),
+            name: "train".into(),
+            partition: String::new(),
+            gpus: 8,
+            nodes: 1,
+            time_limit_s: 0.0,
+            submit_ms: 0,
+            start_ms: 0,
+            end_ms: 1_000_000,
+            mean_gpu_w,
+            peak_gpu_w: mean_gpu_w,
+        }
+    }
+
+    #[test]
+    fn only_a_better_model_wins_and_only_with_enough_jobs_and_time() {
+        let (sound, absurd) = (JobModel::embedded(), JobModel::nameplate());
+        let recent = Recent::default();
+        let hour = |hours: u64| hours * 3_600_000;
+        let fight = |champion: &JobModel, challenger: &JobModel, jobs: usize, hours: u64| {
+            let mut duel = Duel::new(Arc::new(challenger.clone()), hour(1));
+            for id in 0..jobs {
+                duel.started(&job(id), champion, &recent);
+                duel.ended(&id.to_string(), Some(&finished(id, 900.0)));
+            }
+            // Jobs that were not seen to start, or of which nothing is known, do not count.
+            duel.ended("unseen", Some(&finished(0, 1.0)));
+            duel.started(&job(9999), champion, &recent);
+            duel.ended("9999", None);
+            duel.verdict(2.0, hour(1 + hours))
+        };
+        assert_eq!(fight(&absurd, &sound, 40, 1), None, "too soon");
+        assert_eq!(fight(&absurd, &sound, 10, 3), None, "too few");
+        let won = fight(&absurd, &sound, 40, 3).unwrap();
+        assert!(
+            won.better && won.jobs == 40 && won.challenger_mae_w < won.champion_mae_w,
+            "{won:?}"
+        );
+        assert!(!fight(&sound, &absurd, 40, 3).unwrap().better);
+        assert!(!fight(&sound, &sound, 40, 3).unwrap().better, "as good is not better");
+        assert!(
+            !fight(&absurd, &sound, 10, 30).unwrap().better,
+            "it has grown old without enough jobs"
+        );
+    }
+}

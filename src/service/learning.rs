@@ -48,7 +48,8 @@ struct Worker {
     swaps: mpsc::Sender<Swap>,
     outlooks: watch::Sender<Option<Arc<Outlooks>>>,
     revision: u64,
-    trained_ms: Option<u64>,
+    /// When a training was last begun, wall ms; a first one comes a whole period after the start.
+    trained_ms: Option<i64>,
     training: Option<JoinHandle<Result<Trained, String>>>,
 }
 
@@ -78,6 +79,7 @@ impl Learning {
         let (outlooks, shown) = watch::channel(None);
         let worker = Worker {
             revision: models.as_ref().map_or(0, Models::revision),
+            trained_ms: models.as_ref().and_then(Models::trained_ms),
             site,
             desk,
             in_use: model,
@@ -85,7 +87,6 @@ impl Learning {
             finished,
             swaps,
             outlooks,
-            trained_ms: None,
             training: None,
         };
         let thread = std::thread::Builder::new()
@@ -252,12 +253,15 @@ impl Worker {
         let (Some(finished), true) = (&self.finished, retrain_h > 0.0) else {
             return;
         };
-        let since_ms = *self.trained_ms.get_or_insert(now.mono_ms);
-        let due = now.seconds_since(since_ms) >= 3600.0 * retrain_h;
+        let since_ms = *self.trained_ms.get_or_insert(now.wall_ms);
+        let due = now.wall_ms.saturating_sub(since_ms) as f64 >= 3_600_000.0 * retrain_h;
         if !due || self.training.is_some() || self.desk.duel.is_some() {
             return;
         }
-        self.trained_ms = Some(now.mono_ms);
+        self.trained_ms = Some(now.wall_ms);
+        if let Some(Err(error)) = self.models.as_ref().map(|models| models.note_training(now.wall_ms)) {
+            tracing::warn!(%error, "the time of the training was not kept");
+        }
         let (finished, name) = (finished.clone(), self.site.name.clone());
         let training = std::thread::Builder::new().name("training".into()).spawn(move || {
             let jobs = finished.read().map_err(|error| error.to_string())?;
@@ -297,4 +301,186 @@ fn learn(jobs: &[FinishedJob], site: &str) -> Result<Trained, String> {
         model,
         jobs: jobs.len(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::Totals;
+    use crate::site::load_embedded;
+    use crate::snapshot::{Job, JobState};
+
+    const MINUTE_MS: i64 = 60_000;
+
+    /// What a job of a user draws on a whole rack, W per GPU.
+    fn watts(user: usize) -> f64 {
+        700.0 + 150.0 * user as f64
+    }
+
+    fn finished(index: usize, gpus: u32) -> FinishedJob {
+        let end_ms = index as i64 * 20 * MINUTE_MS;
+        FinishedJob {
+            id: format!("old{index}"),
+            user: format!("user{}", index % 4),
+            account: "a".into(),
+            name: "train".into(),
+            partition: "gpu".into(),
+            gpus,
+            nodes: 18,
+            time_limit_s: 3600.0,
+            submit_ms: end_ms - 16 * MINUTE_MS,
+            start_ms: end_ms - 15 * MINUTE_MS,
+            end_ms,
+            mean_gpu_w: watts(index % 4),
+            peak_gpu_w: watts(index % 4) * 1.1,
+        }
+    }
+
+    /// A worker, with its swaps, at a site that has seen 120 jobs finish.
+    fn worker(dir: &Path, champion: JobModel) -> (Worker, Receiver<Swap>) {
+        let mut site = load_embedded("demo").unwrap().unwrap();
+        site.store.dir = dir.to_string_lossy().into_owned();
+        (site.forecast.retrain_h, site.forecast.shadow_h) = (1.0, 1.0);
+        let site = Arc::new(site);
+        let history = Finished::beside(dir);
+        let jobs: Vec<_> = (0..120)
+            .map(|index| finished(index, site.racks[0].nameplate.gpus))
+            .collect();
+        history.append(&jobs, 400).unwrap();
+        let models = Models::beside(dir);
+        let name = models.keep(&champion, "").unwrap();
+        models.appoint(&name, 0, "the first").unwrap();
+        let champion = Arc::new(champion);
+        let (swaps, swapped) = mpsc::channel();
+        let worker = Worker {
+            desk: Desk::new(Arc::clone(&site), Arc::clone(&champion)),
+            in_use: champion,
+            revision: models.revision(),
+            models: Some(models),
+            finished: Some(history),
+            swaps,
+            outlooks: watch::channel(None).0,
+            trained_ms: None,
+            training: None,
+            site,
+        };
+        (worker, swapped)
+    }
+
+    /// A minute of a hall in which every rack runs one job for a quarter of an hour, and then the next.
+    fn minute(site: &Site, minute: i64) -> Sight {
+        let round = minute / 16;
+        let wall_ms = 10_000 * 86_400_000 + minute * MINUTE_MS;
+        let start_ms = wall_ms - minute % 16 * MINUTE_MS;
+        let user = |rack: usize| (rack + usize::try_from(round).unwrap()) % 4;
+        let racks = || site.racks.iter().enumerate();
+        let job = |(rack, of): (usize, &crate::site::Rack)| Job {
+            id: format!("{round}-{rack}"),
+            state: JobState::Running { start_ms },
+            user: format!("user{}", user(rack)),
+            account: "a".into(),
+            name: "train".into(),
+            partition: "gpu".into(),
+            gpus: of.nameplate.gpus,
+            node_count: 18,
+            nodes: of.nodes.clone(),
+            submit_ms: start_ms,
+            time_limit_s: 3600.0,
+        };
+        let runs = minute % 16 < 15;
+        let power = |(rack, of): (usize, &crate::site::Rack)| {
+            Some(if runs {
+                watts(user(rack)) * f64::from(of.nameplate.gpus) / 1000.0
+            } else {
+                of.nameplate.idle_kw
+            })
+        };
+        Sight {
+            now: Now {
+                mono_ms: u64::try_from(minute * MINUTE_MS).unwrap(),
+                wall_ms,
+                utc_offset_s: 0,
+            },
+            queue: Some(if runs { racks().map(job).collect() } else { Vec::new() }),
+            rack_kw: racks().map(power).collect(),
+            total: Totals::default(),
+        }
+    }
+
+    /// Lets minutes pass until a word of this code is heard.
+    fn until(worker: &mut Worker, swaps: &Receiver<Swap>, at: &mut i64, code: &str) -> Swap {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            worker.take(&minute(&worker.site.clone(), *at));
+            if worker.training.is_none() {
+                *at += 1;
+            } else {
+                std::thread::yield_now();
+            }
+            for swap in swaps.try_iter() {
+                if swap.event.code == code {
+                    return swap;
+                }
+                assert_ne!(swap.event.code, "model_refused", "{}", swap.event.text);
+            }
+            assert!(Instant::now() < deadline && *at < 2000, "waited in vain for {code}");
+        }
+    }
+
+    #[test]
+    fn a_better_model_takes_over_after_its_shadow_period_and_can_be_undone() {
+        let dir = tempfile::tempdir().unwrap();
+        // The champion knows nothing: the nameplate.
+        let (mut worker, swaps) = worker(dir.path(), JobModel::nameplate());
+        let first = name_of(worker.in_use.fingerprint());
+        let mut at = 0;
+        let trained = until(&mut worker, &swaps, &mut at, "model_trained");
+        assert!(trained.model.is_none(), "it is only tried");
+        let begun = at;
+        let changed = until(&mut worker, &swaps, &mut at, "model_changed");
+        assert!(
+            (60..180).contains(&(at - begun)),
+            "after an hour of shadow, not {} min",
+            at - begun
+        );
+        assert!(
+            changed.event.text.contains("jobs that finished in its shadow period"),
+            "{}",
+            changed.event.text
+        );
+        let second = name_of(changed.model.unwrap().fingerprint());
+        let models = worker.models.clone().unwrap();
+        assert_eq!(models.history().unwrap().last().unwrap().model, second);
+        assert!(models.card(&second).contains("finished in service"));
+        assert!(
+            Finished::beside(dir.path()).read().unwrap().len() > 150,
+            "what finished is kept"
+        );
+
+        // A person goes back, by one line in the history.
+        models
+            .appoint(&models.before().unwrap(), 1, "a person went back to it")
+            .unwrap();
+        worker.look_for_appointment();
+        let back = swaps.try_iter().last().unwrap();
+        assert_eq!(name_of(back.model.unwrap().fingerprint()), first);
+        // One that cannot be used leaves the one in use in place.
+        let file = dir.path().join(format!("models/{second}.model"));
+        std::fs::write(&file, b"ISOMODEL damaged").unwrap();
+        let line = format!("{{\"wall_ms\":2,\"model\":\"{second}\",\"why\":\"by hand\"}}\n");
+        let history = std::fs::read_to_string(dir.path().join("models/history")).unwrap();
+        std::fs::write(dir.path().join("models/history"), history + &line).unwrap();
+        worker.look_for_appointment();
+        let refused = swaps.try_iter().last().unwrap();
+        assert_eq!(
+            (refused.event.code.as_str(), refused.model.is_none()),
+            ("model_refused", true)
+        );
+        assert!(
+            refused.event.text.contains(&format!("{first} stays in use")),
+            "{}",
+            refused.event.text
+        );
+        assert_eq!(name_of(worker.in_use.fingerprint()), first);
+    }
 }

@@ -1,7 +1,8 @@
 //! The models of a controller on disk, beside its record: every model that was ever in use, its card, and who appointed
 //! it when. The last line of the history names the one in use, so that going back is one line more.
 //!
-//! `<store.dir>/models/` holds `<hash>.model`, `<hash>.md` and `history`: one JSON object a line, oldest first.
+//! `<store.dir>/models/` holds `<hash>.model`, `<hash>.md`, `history` (one JSON object a line, oldest first) and `trained`
+//! (when a training was last begun in service, wall ms).
 
 use crate::forecast::{JobModel, LARGEST_MODEL, ModelError};
 use serde::{Deserialize, Serialize};
@@ -198,6 +199,17 @@ impl Models {
         // A rollback is no appointment to go back over: it returned to an earlier line already.
         let before = earlier.find(|one| Some(one.model.as_str()) != present);
         before.map(|one| one.model.clone()).ok_or(ModelsError::First)
+    }
+
+    /// When a training was last begun in service, wall ms; `None` where none ever was.
+    pub fn trained_ms(&self) -> Option<i64> {
+        fs::read_to_string(self.dir.join("trained")).ok()?.trim().parse().ok()
+    }
+
+    /// Notes that a training begins.
+    pub fn note_training(&self, wall_ms: i64) -> Result<(), ModelsError> {
+        fs::create_dir_all(&self.dir).map_err(at(&self.dir))?;
+        replace(&self.dir.join("trained"), wall_ms.to_string().as_bytes())
     }
 
     /// What tells whether the history has changed: its length.

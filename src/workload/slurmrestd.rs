@@ -49,9 +49,9 @@ async fn ask(server: &Server, user: &str, token: &Secret, publisher: &Publisher)
              /slurm/v0.0.40 (`slurmrestd -s list`)"
                 .into(),
         )),
-        // It answers 500 where slurmctld is away, with the reason in the document.
+        // It answers 500 where slurmctld is away, and also where that refuses the token.
         status => Err(FeedError::Source(format!(
-            "slurmrestd answers {status}: {}",
+            "slurmrestd answers {status}: {} (where slurmctld is well, the token of `{user}` has run out or is wrong)",
             slurm::complaint(&body)
         ))),
     }

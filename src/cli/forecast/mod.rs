@@ -1,25 +1,24 @@
-//! `isotherm forecast`: what the models say.
+//! `isotherm forecast`: the forecast beside the service.
 
 mod job;
 
 use super::Failure;
-use clap::Subcommand;
 
 /// Arguments of `isotherm forecast`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
-    what: What,
+    command: Command,
 }
 
-#[derive(Debug, Subcommand)]
-enum What {
+#[derive(Debug, clap::Subcommand)]
+enum Command {
     /// Tell what a job will draw and cost, and when it would best start.
     Job(job::Args),
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    match &args.what {
-        What::Job(args) => job::run(args),
+    match &args.command {
+        Command::Job(args) => job::run(args),
     }
 }
