@@ -20,14 +20,19 @@ const WALLS: &[(&str, &[&str])] = &[
         "cycle",
         &["site", "snapshot", "forecast", "control", "safety", "ledger"],
     ),
+    ("report", &["site", "snapshot", "ledger"]),
+    ("jobs", &["site", "snapshot", "forecast", "ledger"]),
     ("field", &["site", "snapshot", "safety"]),
     ("workload", &["site", "snapshot", "forecast"]),
     ("store", &["site", "snapshot"]),
-    ("api", &["site", "snapshot", "cycle", "ledger", "safety", "forecast"]),
+    (
+        "api",
+        &["site", "snapshot", "cycle", "ledger", "safety", "forecast", "jobs"],
+    ),
     (
         "service",
         &[
-            "site", "snapshot", "forecast", "safety", "cycle", "field", "workload", "store", "api", "ledger",
+            "site", "snapshot", "forecast", "safety", "cycle", "field", "workload", "store", "api", "ledger", "jobs",
         ],
     ),
     (
@@ -37,7 +42,9 @@ const WALLS: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms that must be pure: same inputs, same bits.
-const PURE: &[&str] = &["snapshot", "forecast", "control", "safety", "ledger", "cycle"];
+const PURE: &[&str] = &[
+    "snapshot", "forecast", "control", "safety", "ledger", "cycle", "report", "jobs",
+];
 
 /// What a pure room must not name, with what to use instead.
 const IMPURE: &[(&str, &str)] = &[

@@ -9,9 +9,11 @@ mod check;
 mod demo;
 #[cfg(feature = "sim")]
 mod faults;
+mod forecast;
 mod logging;
 #[cfg(feature = "sim")]
 mod matrix;
+mod model;
 mod replay;
 mod report;
 mod run;
@@ -59,7 +61,11 @@ enum Command {
     Faults(faults::Args),
     /// Train a model of job power from finished jobs.
     Train(train::Args),
-    /// Print the energy, water, heat, carbon and cost of each recorded day.
+    /// List, show and change the models of a controller.
+    Model(model::Args),
+    /// Ask the models.
+    Forecast(forecast::Args),
+    /// Report energy, water, heat, carbon and cost of a period: indicators, balance, shares of jobs and tenants.
     Report(report::Args),
     /// Verify the record's hash chains and list who did what and why.
     Audit(audit::Args),
@@ -106,6 +112,8 @@ pub fn run() -> ExitCode {
         #[cfg(feature = "sim")]
         Command::Faults(args) => faults::run(&args),
         Command::Train(args) => train::run(&args),
+        Command::Model(args) => model::run(&args),
+        Command::Forecast(args) => forecast::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Audit(args) => audit::run(&args),
         Command::Replay(args) => replay::run(&args),

@@ -1,11 +1,11 @@
-//! `isotherm replay`: run recorded cycles again and compare every bit; or run them in the shadow of another model.
+//! `isotherm replay`: run recorded cycles again and compare every bit.
 
 use super::{Failure, count, load_site};
 use crate::cycle::{Core, CycleRecord, Mind, step};
 use crate::forecast::JobModel;
+use crate::service::models::{Models, name_of};
 use crate::service::{Entry, load_model};
 use crate::store::Store;
-use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -22,10 +22,6 @@ pub(super) struct Args {
     /// Directory of the record.
     #[arg(long)]
     store: PathBuf,
-    /// Run the cycles with this model instead, and compare how both foresaw the heat five minutes ahead: a new model's
-    /// shadow run.
-    #[arg(long)]
-    model: Option<PathBuf>,
 }
 
 /// A cycle's number or a time.
@@ -69,14 +65,13 @@ impl Moment {
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let site = load_site(&args.site)?;
-    let model = match &args.model {
-        None => load_model(&site).map_err(|error| Failure::of("load the model", &error))?,
-        Some(file) => {
-            let bytes = std::fs::read(file).map_err(|error| Failure::of("read the model", &error))?;
-            JobModel::from_bytes(&bytes).map_err(|error| Failure::of("use the model", &error))?
-        }
+    let model = load_model(&site).map_err(|error| Failure::of("load the model", &error))?;
+    let core = Core {
+        site: Arc::new(site),
+        model_fingerprint: model.fingerprint(),
+        model: Arc::new(model),
+        fingerprints: true,
     };
-    let core = Core::new(Arc::new(site), Arc::new(model), true);
     let entries = Store::records::<Entry>(&args.store).map_err(|error| Failure::of("read the record", &error))?;
 
     let mut walk = Walk {
@@ -84,7 +79,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         mind: None,
         same: 0,
         skipped: 0,
-        shadow: args.model.is_some().then(Shadow::default),
+        models: Models::beside(&args.store),
     };
     // Cycles since the last checkpoint that lie before the range: the memory has to walk through them.
     let mut before: Vec<Box<CycleRecord>> = Vec::new();
@@ -101,7 +96,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             Entry::Cycle(recorded) if args.to.is_some_and(|to| to.is_before(&recorded)) => break,
             Entry::Cycle(recorded) => {
                 for earlier in before.drain(..) {
-                    walk.pass(&earlier);
+                    walk.pass(&earlier)?;
                 }
                 walk.compare(&recorded)?;
             }
@@ -114,30 +109,34 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 struct Walk {
     core: Core,
     mind: Option<Mind>,
+    models: Models,
     same: usize,
     skipped: usize,
-    shadow: Option<Shadow>,
 }
 
 impl Walk {
-    fn again(&mut self, recorded: &CycleRecord) -> Option<CycleRecord> {
-        let mind = self.mind.as_mut().filter(|mind| mind.cycle + 1 == recorded.cycle)?;
-        Some(step(&self.core, mind, recorded.inputs.clone(), recorded.now).record)
+    fn again(&mut self, recorded: &CycleRecord) -> Result<Option<CycleRecord>, Failure> {
+        let Some(mind) = self.mind.as_mut().filter(|mind| mind.cycle + 1 == recorded.cycle) else {
+            return Ok(None);
+        };
+        if self.core.model_fingerprint != recorded.model {
+            self.core.model = Arc::new(model_of(&self.models, recorded.model, recorded.cycle)?);
+            self.core.model_fingerprint = recorded.model;
+        }
+        Ok(Some(step(&self.core, mind, recorded.inputs.clone(), recorded.now).record))
     }
 
     /// Steps through a cycle before the range.
-    fn pass(&mut self, recorded: &CycleRecord) {
-        let _not_compared = self.again(recorded);
+    fn pass(&mut self, recorded: &CycleRecord) -> Result<(), Failure> {
+        self.again(recorded).map(drop)
     }
 
     fn compare(&mut self, recorded: &CycleRecord) -> Result<(), Failure> {
-        let Some(again) = self.again(recorded) else {
+        let Some(again) = self.again(recorded)? else {
             self.skipped += 1;
             return Ok(());
         };
-        if let Some(shadow) = &mut self.shadow {
-            shadow.look(recorded, &again);
-        } else if again != *recorded {
+        if again != *recorded {
             return Err(Failure::Record(format!(
                 "cycle {} replays differently: {}; {}",
                 recorded.cycle,
@@ -150,22 +149,32 @@ impl Walk {
     }
 
     fn finish(self) -> Result<(), Failure> {
+        println!(
+            "{} replayed bit for bit; {} before the first checkpoint or after a gap",
+            count(self.same, "cycle"),
+            self.skipped
+        );
         if self.same == 0 {
             return Err(Failure::Record(
                 "the record holds no cycle that could be replayed".into(),
             ));
         }
-        if let Some(shadow) = self.shadow {
-            shadow.print(self.same);
-        } else {
-            println!(
-                "{} replayed bit for bit; {} before the first checkpoint or after a gap",
-                count(self.same, "cycle"),
-                self.skipped
-            );
-        }
         Ok(())
     }
+}
+
+/// The model that a cycle was made with.
+fn model_of(models: &Models, fingerprint: u64, cycle: u64) -> Result<JobModel, Failure> {
+    let embedded = JobModel::embedded();
+    if embedded.fingerprint() == fingerprint {
+        return Ok(embedded);
+    }
+    let name = name_of(fingerprint);
+    models.load(&name).map_err(|error| {
+        Failure::Record(format!(
+            "cycle {cycle} was made with the model {name}, which is not to be had: {error}"
+        ))
+    })
 }
 
 /// Where two records differ, in words.
@@ -174,7 +183,7 @@ fn difference(again: &CycleRecord, recorded: &CycleRecord) -> &'static str {
         "another configuration"
     } else if again.basis.limits != recorded.basis.limits {
         "other limits"
-    } else if again.basis.model != recorded.basis.model {
+    } else if again.model != recorded.model {
         "another model"
     } else if again.mind_before != recorded.mind_before {
         "the memory before it (another version?)"
@@ -205,53 +214,5 @@ fn first_bit(again: &CycleRecord, recorded: &CycleRecord) -> String {
             format!("first in byte {byte}, bit {bit} of its {} bytes: {a:#04x}, recorded {b:#04x}", recorded.len())
         }
         None => format!("it has {} bytes, recorded are {}", again.len(), recorded.len()),
-    }
-}
-
-/// How two models foresaw the heat of the CDUs.
-#[derive(Debug, Default)]
-struct Shadow {
-    /// Time, and by CDU what either expected in five minutes, kW.
-    waiting: VecDeque<(u64, Vec<(f64, f64)>)>,
-    errors: (f64, f64),
-    compared: usize,
-    /// Cycles in which the plan would have been another.
-    other_plans: usize,
-}
-
-/// Index of the horizon of five minutes, and its length, ms.
-const AHEAD: (usize, u64) = (1, 300_000);
-
-impl Shadow {
-    fn look(&mut self, recorded: &CycleRecord, again: &CycleRecord) {
-        self.other_plans += usize::from(recorded.plan.setpoints != again.plan.setpoints);
-        let now_ms = recorded.now.mono_ms;
-        while self.waiting.front().is_some_and(|(at, _)| at + AHEAD.1 <= now_ms) {
-            let Some((_, expected)) = self.waiting.pop_front() else { break };
-            for (band, (old, new)) in recorded.heat.cdus.iter().zip(expected) {
-                self.errors.0 += (old - band.now_kw).abs();
-                self.errors.1 += (new - band.now_kw).abs();
-                self.compared += 1;
-            }
-        }
-        let pairs = recorded.heat.cdus.iter().zip(&again.heat.cdus);
-        let expected = pairs.map(|(old, new)| (old.mean_kw[AHEAD.0], new.mean_kw[AHEAD.0]));
-        self.waiting.push_back((now_ms, expected.collect()));
-    }
-
-    fn print(&self, cycles: usize) {
-        let share = 100.0 * self.other_plans as f64 / cycles as f64;
-        println!(
-            "{} in the shadow of the other model; it would have planned otherwise in {share:.1} % of them",
-            count(cycles, "cycle")
-        );
-        if self.compared > 0 {
-            let n = self.compared as f64;
-            println!(
-                "heat of a CDU in five minutes, mean error: {:.2} kW as recorded, {:.2} kW with the other model",
-                self.errors.0 / n,
-                self.errors.1 / n
-            );
-        }
     }
 }

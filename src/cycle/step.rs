@@ -17,38 +17,19 @@ pub struct Core {
     pub site: Arc<Site>,
     /// The trained model.
     pub model: Arc<JobModel>,
+    /// Its [`JobModel::fingerprint`], which records name.
+    pub model_fingerprint: u64,
     /// Whether records carry the fingerprint of the memory (its cost grows with the memory).
     pub fingerprints: bool,
-    /// What its records are named by.
-    pub basis: Basis,
 }
 
-/// What a record was made with, each named by a SHA-256 in hex.
+/// The configuration that a record was made with, named by SHA-256 in hex; the model has its fingerprint beside it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Basis {
-    /// The whole configuration.
+    /// All of it.
     pub site: String,
     /// The limits alone.
     pub limits: String,
-    /// The model.
-    pub model: String,
-}
-
-impl Core {
-    /// A core with its basis.
-    pub fn new(site: Arc<Site>, model: Arc<JobModel>, fingerprints: bool) -> Self {
-        let basis = Basis {
-            site: site.hash.clone(),
-            limits: site.limits_hash.clone(),
-            model: model.hash().unwrap_or_default(),
-        };
-        Self {
-            site,
-            model,
-            fingerprints,
-            basis,
-        }
-    }
 }
 
 /// What a cycle looks at.
@@ -62,6 +43,8 @@ pub struct Inputs {
     pub requests: Vec<Request>,
     /// A strategy that the supervisor imposes for this cycle, after a plan that took too long.
     pub imposed: Option<StrategyKind>,
+    /// What the edges have to tell: a feed that was lost, a model that was changed.
+    pub notices: Vec<Event>,
 }
 
 /// What a cycle answers.
@@ -82,7 +65,8 @@ pub fn step(core: &Core, mind: &mut Mind, inputs: Inputs, now: Now) -> Outcome {
     let site = &*core.site;
     let mind_before = if core.fingerprints { mind.fingerprint() } else { 0 };
     mind.cycle += 1;
-    let mut events = adopt_strategy(mind, &inputs.requests);
+    let mut events = inputs.notices.clone();
+    events.extend(adopt_strategy(mind, &inputs.requests));
 
     let mut facts = safety::assess(site, &inputs.snapshot, &mut mind.safety, now);
     let heat = forecast::forecast(
@@ -105,7 +89,7 @@ pub fn step(core: &Core, mind: &mut Mind, inputs: Inputs, now: Now) -> Outcome {
         &mut mind.safety,
         now,
     );
-    let account = ledger::close(site, &inputs.snapshot, &mut mind.ledger, now);
+    let (account, page) = ledger::close(site, &inputs.snapshot, &inputs.queue, &mut mind.ledger, now);
 
     events.extend(report.events.iter().cloned());
     let commanded = commands.iter().map(|command| Commanded {
@@ -115,15 +99,20 @@ pub fn step(core: &Core, mind: &mut Mind, inputs: Inputs, now: Now) -> Outcome {
     });
     let record = CycleRecord {
         cycle: mind.cycle,
-        basis: core.basis.clone(),
+        basis: Basis {
+            site: site.hash.clone(),
+            limits: site.limits_hash.clone(),
+        },
         now,
         mind_before,
         mind_after: if core.fingerprints { mind.fingerprint() } else { 0 },
+        model: core.model_fingerprint,
         heat,
         plan,
         safety: report,
         commands: commanded.collect(),
         account,
+        page,
         events,
         inputs,
     };

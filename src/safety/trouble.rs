@@ -24,6 +24,8 @@ const LOW: (f64, f64) = (0.9, 100.0);
 /// A pressure that has collapsed: share of the setpoint, and for how long, s. A changed setpoint takes longer to follow
 /// than a pump takes to trip, so the setpoint counts only once it has stood for that long.
 const COLLAPSED: (f64, f64) = (0.7, 10.0);
+/// What is left of a pressure that falls at once.
+const FELL: f64 = 0.8;
 /// Supply above its setpoint, K, and for how long, s; over below the first and [`HIGH_OVER_K`].
 const HIGH: (f64, f64) = (2.0, 120.0);
 const HIGH_OVER_K: f64 = 1.0;
@@ -43,6 +45,8 @@ pub(super) struct Troubles {
     since_s: BTreeMap<(Code, Subject), f64>,
     /// Last value of what has to move or to stand, and for how long it has been the same, s.
     same: BTreeMap<PointId, (f64, f64)>,
+    /// Pressures at the last look.
+    last: BTreeMap<PointId, f64>,
     looked_ms: Option<u64>,
 }
 
@@ -62,6 +66,15 @@ impl Troubles {
             }
             None => self.since_s.get(&key).copied().unwrap_or(0.0),
         }
+    }
+
+    /// Whether a pressure has fallen by a fifth and more since the last look: no setpoint does that in one cycle.
+    fn fell(&mut self, point: Option<PointId>, value: Option<f64>) -> bool {
+        let (Some(point), Some(value)) = (point, value) else {
+            return false;
+        };
+        let before = self.last.insert(point, value);
+        before.is_some_and(|before| value < FELL * before)
     }
 
     /// For how long a value has been the same, s.
@@ -284,7 +297,8 @@ impl Look<'_> {
             let stood_s = self.troubles.same_s(setpoint, asked, self.dt_s);
             let found = self.of(id(unit.points.differential_pressure));
             let ratio = found.zip(asked).map(|(kpa, asked)| kpa / asked.max(1.0));
-            let is = ratio.map(|ratio| ratio < COLLAPSED.0 && stood_s > COLLAPSED.1);
+            let fell = self.troubles.fell(id(unit.points.differential_pressure), found);
+            let is = ratio.map(|ratio| ratio < COLLAPSED.0 && (fell || stood_s > COLLAPSED.1));
             let text = || {
                 format!(
                     "holds {:.0} kPa where {:.0} are asked for: a pump has tripped",

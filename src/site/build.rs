@@ -8,11 +8,11 @@ use super::ids::{AirUnitId, CduId, EquipmentId, LoopId, MeterId, RackId, Rejecti
 use super::profiles::Profiles;
 use super::raw::{Entry, LoopLinks, MeterLinks, NoKeys, RackLinks, Raw, ZoneLinks};
 use super::topology::{
-    AirUnit, Building, Cdu, FacilityLoop, LoopNameplate, Meter, Rack, RackNameplate, Rejection, Reuse, Weather, Zone,
+    AirUnit, Building, Cdu, FacilityLoop, Feed, LoopNameplate, Meter, Rack, RackNameplate, Rejection, Reuse, Weather, Zone,
 };
 use super::{
-    AirUnitPoints, BuildingPoints, CduPoints, LoopPoints, MeterPoints, PointId, PointSpec, RackPoints, RejectionPoints, ReusePoints,
-    Site, WeatherPoints, hash, nodes,
+    AirUnitPoints, BuildingPoints, CduPoints, FeedPoints, Grid, LoopPoints, MeterPoints, PointId, PointSpec, RackPoints,
+    RejectionPoints, ReusePoints, Site, WeatherPoints, hash, nodes,
 };
 
 /// Index of what a wrong name stands for: no vector is that long, so nothing is connected there.
@@ -107,6 +107,7 @@ pub(super) fn build(raw: Raw, profiles: Profiles, findings: &Findings<'_>) -> Si
     let meters = it.meters(raw.meters);
     let weather = raw.weather.map(|entry| it.weather(entry));
     let building = raw.building.map(|entry| it.building(entry));
+    let feed = raw.feed.map(|entry| it.feed(entry));
     let bound = it.binder.finish();
     Site {
         zones: zones(raw.zones, &bound.points),
@@ -125,6 +126,13 @@ pub(super) fn build(raw: Raw, profiles: Profiles, findings: &Findings<'_>) -> Si
         meters,
         weather,
         building,
+        feed,
+        grid: Grid {
+            settings: raw.grid,
+            ..Grid::default()
+        },
+        ledger: raw.ledger,
+        disclosure: raw.disclosure,
         devices: bound.devices,
         points: bound.points,
         limits: raw.limits,
@@ -210,6 +218,7 @@ impl Builder<'_> {
                 zone,
                 role: links.role,
                 rollover: links.rollover,
+                class: links.class,
                 device,
             });
         }
@@ -237,6 +246,19 @@ impl Builder<'_> {
             .device(EquipmentId::Weather, entry.class, &links.id, zone, links.device);
         Weather {
             points: WeatherPoints::bind(|name, unit| self.binder.find(device, name, unit)),
+            name: links.id,
+            device,
+        }
+    }
+
+    fn feed(&mut self, entry: Entry<LoopLinks, NoKeys>) -> Feed {
+        let links = entry.links;
+        let zone = self.names.zone(&links.zone, &entry.path);
+        let device = self
+            .binder
+            .device(EquipmentId::Feed, entry.class, &links.id, zone, links.device);
+        Feed {
+            points: FeedPoints::bind(|name, unit| self.binder.find(device, name, unit)),
             name: links.id,
             device,
         }

@@ -56,4 +56,6 @@ pub enum EquipmentId {
     Weather,
     /// The building system.
     Building,
+    /// The feed of grid carbon and prices.
+    Feed,
 }

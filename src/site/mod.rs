@@ -9,12 +9,15 @@
 mod bind;
 mod build;
 mod check;
+mod disclosure;
 mod findings;
+mod grid;
 mod hash;
 mod ids;
 mod layers;
 mod limits;
 pub mod load;
+mod node_finder;
 mod nodes;
 mod points;
 mod profiles;
@@ -24,21 +27,25 @@ mod read;
 mod topology;
 
 pub use check::warnings;
+pub use disclosure::{Disclosure, ItMetering, LedgerSettings, Threshold};
+pub use grid::{Grid, GridSettings, Moment, TimeSeries};
 pub use ids::{
     AirUnitId, CduId, DeviceId, EquipmentId, LoopId, MeterId, PointId, RackId, RejectionId, ReuseId, ZoneId,
 };
 pub use limits::{
     ApiSettings, Authority, Band, ControlSettings, ForecastSettings, Limits, MqttSettings, Prices, SafetySettings,
-    StoreSettings, StrategyKind, TariffWindow, TrimRespondSettings, WorkloadSettings,
+    Secret, StoreSettings, StrategyKind, TariffWindow, TrimRespondSettings, WorkloadSettings,
 };
 pub use load::{Mistake, load, load_embedded};
+pub use node_finder::NodeFinder;
 pub use points::{
-    AirUnitPoints, BuildingPoints, CduPoints, Direction, LoopPoints, MeterPoints, Point, PointSpec, RackPoints, RejectionPoints,
-    ReusePoints, WeatherPoints, WriteSpec, more_cooling,
+    AirUnitPoints, BuildingPoints, CduPoints, Direction, FeedPoints, LoopPoints, MeterPoints, Point, PointSpec, RackPoints,
+    RejectionPoints, ReusePoints, WeatherPoints, WriteSpec, more_cooling,
 };
 pub use topology::{
-    AirUnit, AirUnitNameplate, Building, Cdu, CduNameplate, Device, DeviceBinding, FacilityLoop, LoopNameplate, Meter, MeterRole,
-    Rack, RackNameplate, Rejection, RejectionKind, RejectionNameplate, Reuse, ReuseNameplate, Weather, Zone,
+    AirUnit, AirUnitNameplate, Building, Cdu, CduNameplate, Device, DeviceBinding, FacilityLoop, Feed, LoopNameplate,
+    Meter, MeterRole, Rack, RackNameplate, Rejection, RejectionKind, RejectionNameplate, Reuse, ReuseNameplate, Weather,
+    Zone,
 };
 
 /// A checked site: every id in it points to an element of the vector of its kind.
@@ -70,6 +77,14 @@ pub struct Site {
     pub weather: Option<Weather>,
     /// Building system.
     pub building: Option<Building>,
+    /// Feed of the grid's carbon intensity and of prices.
+    pub feed: Option<Feed>,
+    /// Carbon and prices that change with time.
+    pub grid: Grid,
+    /// How the books are kept.
+    pub ledger: LedgerSettings,
+    /// What a report to an authority says beyond the books.
+    pub disclosure: Disclosure,
     /// Zones.
     pub zones: Vec<Zone>,
     /// Devices.
@@ -125,6 +140,7 @@ impl Site {
             EquipmentId::Meter(id) => &self.meters[id.0].name,
             EquipmentId::Building => self.building.as_ref().map_or("building", |building| &building.name),
             EquipmentId::Weather => self.weather.as_ref().map_or("weather", |weather| &weather.name),
+            EquipmentId::Feed => self.feed.as_ref().map_or("feed", |feed| &feed.name),
         }
     }
 }

@@ -139,14 +139,15 @@ function eventRow({ severity, subject, text }) {
 
 export function jobs() {
   const summary = h("p", { class: "muted" });
-  const list = table([T.job, T.state, T.start, T.gpus, T.nodes, T.limit, T.user, T.name]);
+  const list = table([T.job, T.state, T.start, T.gpus, T.nodes, T.limit, T.toCome, T.user, T.name]);
   byId("jobs").append(summary, list.node);
   return ({ jobs }) => {
-    say(summary, jobs.age_s === null ? T.noQueue : `${T.jobsSummary(jobs)}; ${T.queueAge(duration(jobs.age_s))}`);
+    const feed = jobs.feed.last_error || jobs.feed.unknown_nodes ? `; ${jobs.feed.text}` : "";
+    say(summary, (jobs.age_s === null ? T.noQueue : `${T.jobsSummary(jobs)}; ${T.queueAge(duration(jobs.age_s))}`) + feed);
     list.node.hidden = !jobs.list.length;
-    keyed(list.body, jobs.list, (job) => job.id, () => textRow(8), (row, job) =>
+    keyed(list.body, jobs.list, (job) => job.id, () => textRow(9), (row, job) =>
       row.update([job.id, T.jobState[job.state], job.start_ms === null ? T.unknownStart : when(job.start_ms, "minute"), String(job.gpus), String(job.nodes),
-        job.time_limit_s ? duration(job.time_limit_s) : DASH, job.user, job.name], job.state));
+        job.time_limit_s ? duration(job.time_limit_s) : DASH, job.to_come_kwh === null ? DASH : energy(job.to_come_kwh), job.user, job.name], job.state));
   };
 }
 

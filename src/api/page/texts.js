@@ -99,7 +99,7 @@ export const T = {
   noQueue: "No job queue has answered.",
   noJobs: "The queue is empty.",
   jobState: { running: "Running", starting: "Starting", pending: "Pending" },
-  job: "Job", state: "State", start: "Start", gpus: "GPUs", nodes: "Nodes", limit: "Limit", user: "User", name: "Name",
+  job: "Job", state: "State", start: "Start", gpus: "GPUs", nodes: "Nodes", limit: "Limit", toCome: "To come", user: "User", name: "Name",
   unknownStart: "not planned",
 
   severity: { info: "Info", warning: "Warning", alarm: "Alarm" },
