@@ -61,7 +61,11 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
                 0 => String::new(),
                 bytes => format!(", {bytes} bytes at the end are cut off (a crash, or a writer at work)"),
             },
-            if verified.head.is_empty() { "nothing" } else { &verified.head }
+            if verified.head.is_empty() {
+                "nothing"
+            } else {
+                &verified.head
+            }
         );
         for outage in &verified.outages {
             println!("{name}: {outage:?}");
@@ -125,13 +129,22 @@ fn action(record: &CycleRecord, request: &Request) -> Value {
         }
         RequestKind::ClearOverride { point } => format!("ends the override of point {}", point.0),
         RequestKind::SetAuthority { zone, authority } => {
-            format!("sets the authority of zone {} to {}", zone.0, format!("{authority:?}").to_lowercase())
+            format!(
+                "sets the authority of zone {} to {}",
+                zone.0,
+                format!("{authority:?}").to_lowercase()
+            )
         }
         RequestKind::SetStrategy { strategy } => format!("sets the strategy to {}", strategy.name()),
         RequestKind::Stop => "stops Isotherm".to_owned(),
     };
-    let told = record.events.iter().filter(|event| event.text.starts_with(who.as_str()));
-    let outcome: Vec<String> = told.map(|event| format!("{} {}: {}", event.code, event.subject, event.text)).collect();
+    let told = record
+        .events
+        .iter()
+        .filter(|event| event.text.starts_with(who.as_str()));
+    let outcome: Vec<String> = told
+        .map(|event| format!("{} {}: {}", event.code, event.subject, event.text))
+        .collect();
     json!({
         "time": time(record),
         "cycle": record.cycle,

@@ -24,6 +24,7 @@ mod train;
 mod trial;
 #[cfg(feature = "sim")]
 mod tune;
+mod user;
 
 #[cfg(feature = "sim")]
 use crate::site::StrategyKind;
@@ -69,6 +70,8 @@ enum Command {
     Report(report::Args),
     /// Verify the record's hash chains and list who did what and why.
     Audit(audit::Args),
+    /// Make a token for a person, and the entry for the file of users.
+    User(user::Args),
     /// Run recorded cycles again and compare every bit.
     Replay(replay::Args),
 }
@@ -116,6 +119,7 @@ pub fn run() -> ExitCode {
         Command::Forecast(args) => forecast::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Audit(args) => audit::run(&args),
+        Command::User(args) => user::run(&args),
         Command::Replay(args) => replay::run(&args),
     };
     match done {

@@ -86,7 +86,10 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     for entry in entries {
         match entry.map_err(|error| Failure::Record(format!("the record is damaged: {error}")))? {
             Entry::Checkpoint(checkpoint) => {
-                let gap = walk.mind.as_ref().is_none_or(|mind| mind.cycle != checkpoint.mind.cycle);
+                let gap = walk
+                    .mind
+                    .as_ref()
+                    .is_none_or(|mind| mind.cycle != checkpoint.mind.cycle);
                 if gap && (walk.same == 0 || before.is_empty()) {
                     before.clear();
                     walk.mind = Some(checkpoint.mind);
@@ -123,7 +126,9 @@ impl Walk {
             self.core.model = Arc::new(model_of(&self.models, recorded.model, recorded.cycle)?);
             self.core.model_fingerprint = recorded.model;
         }
-        Ok(Some(step(&self.core, mind, recorded.inputs.clone(), recorded.now).record))
+        Ok(Some(
+            step(&self.core, mind, recorded.inputs.clone(), recorded.now).record,
+        ))
     }
 
     /// Steps through a cycle before the range.
@@ -211,7 +216,10 @@ fn first_bit(again: &CycleRecord, recorded: &CycleRecord) -> String {
     match pairs.into_iter().find(|(_, (a, b))| a != b) {
         Some((byte, (a, b))) => {
             let bit = (a ^ b).leading_zeros();
-            format!("first in byte {byte}, bit {bit} of its {} bytes: {a:#04x}, recorded {b:#04x}", recorded.len())
+            format!(
+                "first in byte {byte}, bit {bit} of its {} bytes: {a:#04x}, recorded {b:#04x}",
+                recorded.len()
+            )
         }
         None => format!("it has {} bytes, recorded are {}", again.len(), recorded.len()),
     }

@@ -59,14 +59,24 @@ pub(super) fn list(site: &Site, facts: &Facts) -> Vec<Ask> {
             Some(Severity::Major) => {
                 for rack in racks.iter().filter(|rack| leaking(rack)) {
                     ask(AskKind::LiquidIsolation, &rack.name, None, "it leaks");
-                    ask(AskKind::ElectricalIsolation, &rack.name, None, "it leaks, and not alone");
+                    ask(
+                        AskKind::ElectricalIsolation,
+                        &rack.name,
+                        None,
+                        "it leaks, and not alone",
+                    );
                 }
                 for rack in &racks {
                     ask(AskKind::NoNewJobs, &rack.name, None, "its loop leaks");
                 }
             }
             Some(Severity::Critical) => {
-                ask(AskKind::LiquidIsolation, &cdu.name, None, "it leaks and its pressure falls");
+                ask(
+                    AskKind::LiquidIsolation,
+                    &cdu.name,
+                    None,
+                    "it leaks and its pressure falls",
+                );
                 for rack in &racks {
                     ask(AskKind::ElectricalIsolation, &rack.name, None, "its loop loses coolant");
                     ask(AskKind::NoNewJobs, &rack.name, None, "its loop loses coolant");
@@ -74,7 +84,10 @@ pub(super) fn list(site: &Site, facts: &Facts) -> Vec<Ask> {
             }
         }
         if let Some(Some(cap_kw)) = facts.cap_kw.get(index) {
-            let all_kw: f64 = racks.iter().map(|rack| rack.nameplate.rated_kw * rack.nameplate.liquid_fraction).sum();
+            let all_kw: f64 = racks
+                .iter()
+                .map(|rack| rack.nameplate.rated_kw * rack.nameplate.liquid_fraction)
+                .sum();
             for rack in &racks {
                 // Each rack's share of the heat, as electric power.
                 let kw = cap_kw * rack.nameplate.rated_kw / all_kw.max(f64::MIN_POSITIVE);

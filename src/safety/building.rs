@@ -49,10 +49,14 @@ pub(super) fn watch(readings: &Readings<'_>, beat: &mut Beat, facts: &mut Facts)
         let silent_s = beat.seen_ms.map(|at| now.seconds_since(at));
         if silent_s.is_none_or(|silent_s| silent_s > PATIENCE_S) {
             facts.permit = Permit::Withdrawn;
-            facts.notices.holds(site, Code::BuildingLost, subject, || match silent_s {
-                Some(silent_s) => format!("its heartbeat has stood still for {silent_s:.0} s: nothing more is written"),
-                None => "its heartbeat was never seen: nothing is written".into(),
-            });
+            facts
+                .notices
+                .holds(site, Code::BuildingLost, subject, || match silent_s {
+                    Some(silent_s) => {
+                        format!("its heartbeat has stood still for {silent_s:.0} s: nothing more is written")
+                    }
+                    None => "its heartbeat was never seen: nothing is written".into(),
+                });
         }
     }
     if let Some(point) = id(points.enable_input) {
@@ -72,7 +76,10 @@ pub(super) fn watch(readings: &Readings<'_>, beat: &mut Beat, facts: &mut Facts)
             }
         }
     }
-    if readings.last(id(points.override_input)).is_some_and(|value| value >= 0.5) {
+    if readings
+        .last(id(points.override_input))
+        .is_some_and(|value| value >= 0.5)
+    {
         facts.permit = Permit::Forbidden;
         facts.notices.holds(site, Code::Overridden, subject, || {
             "its override is on: everything is given back".into()

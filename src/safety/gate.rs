@@ -28,7 +28,9 @@ pub(super) fn judge(site: &Site, cdu: &Cdu, upper_kw: Option<f64>, wish: impl Fn
         return Verdict::Passes;
     };
     let racks = || cdu.racks.iter().filter_map(|rack| site.racks.get(rack.0));
-    let rated_kw: f64 = racks().map(|rack| rack.nameplate.rated_kw * rack.nameplate.liquid_fraction).sum();
+    let rated_kw: f64 = racks()
+        .map(|rack| rack.nameplate.rated_kw * rack.nameplate.liquid_fraction)
+        .sum();
     if rated_kw <= 0.0 {
         return Verdict::Passes;
     }
@@ -40,8 +42,10 @@ pub(super) fn judge(site: &Site, cdu: &Cdu, upper_kw: Option<f64>, wish: impl Fn
         cdu.points.secondary_supply_temperature_setpoint,
         cdu.points.secondary_differential_pressure_setpoint,
     );
-    let (Some(supply), Some(pressure)) = (setpoints.0.map(crate::site::Point::id), setpoints.1.map(crate::site::Point::id))
-    else {
+    let (Some(supply), Some(pressure)) = (
+        setpoints.0.map(crate::site::Point::id),
+        setpoints.1.map(crate::site::Point::id),
+    ) else {
         return Verdict::Passes;
     };
     let (Some(supply_c), Some(kpa)) = (wish(supply), wish(pressure)) else {
@@ -74,7 +78,10 @@ pub(super) fn pass(site: &Site, facts: &mut Facts, wishes: &mut Wishes<'_>) {
             Verdict::Refuses => {
                 let kw = upper_kw.unwrap_or(f64::NAN);
                 wishes.refuse(site, cdu.zone, &mut facts.notices, || {
-                    format!("the forecast expects up to {kw:.0} kW of {}, which its racks cannot give", cdu.name)
+                    format!(
+                        "the forecast expects up to {kw:.0} kW of {}, which its racks cannot give",
+                        cdu.name
+                    )
                 });
             }
         }

@@ -76,12 +76,17 @@ pub(super) fn watch(readings: &Readings<'_>, facts: &mut Facts) {
 const LATE_CYCLES: f64 = 3.0;
 
 fn late(readings: &Readings<'_>, facts: &mut Facts, spec: &PointSpec, point: PointId) {
-    let Some(age_s) = readings.age_s(Some(point)) else { return };
+    let Some(age_s) = readings.age_s(Some(point)) else {
+        return;
+    };
     if age_s >= LATE_CYCLES * readings.site.control.cycle_s && age_s < spec.timeout_s {
         facts
             .notices
             .holds(readings.site, Code::LateReading, Subject::Point(point), || {
-                format!("has given no good reading for {age_s:.0} s; lost after {:.0} s", spec.timeout_s)
+                format!(
+                    "has given no good reading for {age_s:.0} s; lost after {:.0} s",
+                    spec.timeout_s
+                )
             });
     }
 }

@@ -72,9 +72,9 @@ pub use facts::Facts;
 pub use report::{Change, Level, SafetyReport, ZoneReport};
 pub use state::State;
 
-use building::Permit;
 use crate::site::Site;
 use crate::snapshot::{Now, Plan, Request, Snapshot};
+use building::Permit;
 
 /// Looks at the plant with safety's own sensors, before any model.
 pub fn assess(site: &Site, snapshot: &Snapshot, state: &mut State, now: Now) -> Facts {

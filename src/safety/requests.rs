@@ -50,7 +50,11 @@ pub(super) fn hear(site: &Site, requests: &[Request], state: &mut State, notices
         };
         match outcome {
             Ok((code, text)) => {
-                let why = if request.why.is_empty() { String::new() } else { format!(": {}", request.why) };
+                let why = if request.why.is_empty() {
+                    String::new()
+                } else {
+                    format!(": {}", request.why)
+                };
                 notices.tell(Severity::Warning, code, subject, format!("{who} {text}{why}"));
             }
             Err(why) => {

@@ -128,7 +128,12 @@ fn keep_one_running(site: &Site, wishes: &Wishes<'_>, demands: &mut [Demand]) {
             units.filter_map(|unit| unit.points.enable).map(crate::site::Point::id)
         };
         let release = |point: PointId| site.points.get(point.0)?.write.map(|write| write.release);
-        let stays = |point: PointId| wishes.value(point.0).or(release(point)).is_some_and(|value| value >= 0.5);
+        let stays = |point: PointId| {
+            wishes
+                .value(point.0)
+                .or(release(point))
+                .is_some_and(|value| value >= 0.5)
+        };
         if enables().any(stays) {
             continue;
         }

@@ -23,7 +23,11 @@ pub(super) enum Severity {
 }
 
 /// Values of a device's own `leak_level`.
-const LEVELS: [(f64, Severity); 3] = [(2.5, Severity::Critical), (1.5, Severity::Major), (0.5, Severity::Minor)];
+const LEVELS: [(f64, Severity); 3] = [
+    (2.5, Severity::Critical),
+    (1.5, Severity::Major),
+    (0.5, Severity::Minor),
+];
 
 pub(super) fn watch(readings: &Readings<'_>, facts: &mut Facts) {
     let site = readings.site;
@@ -40,14 +44,19 @@ fn reported(readings: &Readings<'_>, facts: &mut Facts, leak: Leak) -> Option<Se
     if let Some(fault) = leak.sensor_fault
         && readings.last(Some(fault)).is_some_and(|flag| flag >= 0.5)
     {
-        facts.notices.holds(site, Code::LeakSensorFault, Subject::Point(fault), || {
-            "the leak sensor is broken: its leaks are not believed, have it looked at".into()
-        });
+        facts
+            .notices
+            .holds(site, Code::LeakSensorFault, Subject::Point(fault), || {
+                "the leak sensor is broken: its leaks are not believed, have it looked at".into()
+            });
         return None;
     }
     let level = readings.last(leak.level).unwrap_or(0.0);
     let flag = readings.last(leak.flag).is_some_and(|flag| flag >= 0.5);
-    let by_level = LEVELS.iter().find(|(least, _)| level >= *least).map(|(_, severity)| *severity);
+    let by_level = LEVELS
+        .iter()
+        .find(|(least, _)| level >= *least)
+        .map(|(_, severity)| *severity);
     by_level.max(flag.then_some(Severity::Minor))
 }
 
@@ -98,7 +107,9 @@ fn leaks(readings: &Readings<'_>, facts: &mut Facts, cdu: &Cdu, index: usize) {
     }
     let device = cdu.device.map(Subject::Device);
     let falls = device.is_some_and(|device| {
-        [Code::LowFlow, Code::LowPressure].iter().any(|code| facts.notices.is_held(*code, device))
+        [Code::LowFlow, Code::LowPressure]
+            .iter()
+            .any(|code| facts.notices.is_held(*code, device))
     });
     if of_loop > 0 && falls {
         severity = Severity::Critical;

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 /// Two thermometers of the same water, K apart, for how long, s (drop from a vote of three after 30 s, as CDUs do).
 const WATER: (f64, f64) = (1.0, 30.0);
 /// A loop's header and the CDUs' inlets lie apart by the time that water takes through their pipes.
-const HEADER: (f64, f64) = (1.0, 60.0);
+const HEADER: (f64, f64) = (1.0, 30.0);
 /// A room lies between the air that the unit blows and that it takes back, within this, K, for how long, s.
 const ROOM: (f64, f64) = (1.0, 60.0);
 /// A chip that is cooler than its power allows, by this, K, or this share of its expected rise, for how long, s.
@@ -86,7 +86,10 @@ impl Ballot<'_> {
         let own = self.of(point);
         let apart = own.map(|own| (own - other).abs() > WATER.0);
         self.vote(point, apart, WATER.1, || {
-            format!("reads {:.1} degC while its racks get {other:.1}", own.unwrap_or(f64::NAN))
+            format!(
+                "reads {:.1} degC while its racks get {other:.1}",
+                own.unwrap_or(f64::NAN)
+            )
         });
     }
 
@@ -100,7 +103,10 @@ impl Ballot<'_> {
         let own = self.of(point);
         let apart = own.map(|own| (own - other).abs() > HEADER.0);
         self.vote(point, apart, HEADER.1, || {
-            format!("reads {:.1} degC while the CDUs get {other:.1}", own.unwrap_or(f64::NAN))
+            format!(
+                "reads {:.1} degC while the CDUs get {other:.1}",
+                own.unwrap_or(f64::NAN)
+            )
         });
     }
 
@@ -112,9 +118,9 @@ impl Ballot<'_> {
             self.of(id(points.supply_air_temperature)),
             self.of(id(points.return_air_temperature)),
         );
-        let apart = own.zip(blown.zip(back)).map(|(own, (blown, back))| {
-            own < blown.min(back) - ROOM.0 || own > blown.max(back) + ROOM.0
-        });
+        let apart = own
+            .zip(blown.zip(back))
+            .map(|(own, (blown, back))| own < blown.min(back) - ROOM.0 || own > blown.max(back) + ROOM.0);
         self.vote(point, apart, ROOM.1, || {
             format!(
                 "reads {:.1} degC, outside the {:.1} that is blown and the {:.1} that comes back",

@@ -8,11 +8,12 @@ use super::ids::{AirUnitId, CduId, EquipmentId, LoopId, MeterId, RackId, Rejecti
 use super::profiles::Profiles;
 use super::raw::{Entry, LoopLinks, MeterLinks, NoKeys, RackLinks, Raw, ZoneLinks};
 use super::topology::{
-    AirUnit, Building, Cdu, FacilityLoop, Feed, LoopNameplate, Meter, Rack, RackNameplate, Rejection, Reuse, Weather, Zone,
+    AirUnit, Building, Cdu, FacilityLoop, Feed, LoopNameplate, Meter, Rack, RackNameplate, Rejection, Reuse, Weather,
+    Zone,
 };
 use super::{
-    AirUnitPoints, BuildingPoints, CduPoints, FeedPoints, Grid, LoopPoints, MeterPoints, PointId, PointSpec, RackPoints,
-    RejectionPoints, ReusePoints, Site, WeatherPoints, hash, nodes,
+    AirUnitPoints, BuildingPoints, CduPoints, FeedPoints, Grid, LoopPoints, MeterPoints, PointId, PointSpec,
+    RackPoints, RejectionPoints, ReusePoints, Site, WeatherPoints, hash, nodes,
 };
 
 /// Index of what a wrong name stands for: no vector is that long, so nothing is connected there.

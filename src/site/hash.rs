@@ -79,9 +79,15 @@ mod tests {
     fn the_limits_have_a_hash_of_their_own() {
         let of = |text: &str| limits(&text.parse().unwrap());
         let base = of("[limits]\na = 1\n[safety]\nb = 2\n[prices]\nc = 3");
-        assert_eq!(base, of("[prices]\nc = 4\n[safety]\nlimits_pin = 'x'\nb = 2\n[limits]\na = 1"));
+        assert_eq!(
+            base,
+            of("[prices]\nc = 4\n[safety]\nlimits_pin = 'x'\nb = 2\n[limits]\na = 1")
+        );
         assert_ne!(base, of("[limits]\na = 1.5\n[safety]\nb = 2\n[prices]\nc = 3"));
-        assert_ne!(base, of("[limits]\na = 1\n[safety]\nb = 2\n[points.cdu]\nd = { max = 4 }"));
+        assert_ne!(
+            base,
+            of("[limits]\na = 1\n[safety]\nb = 2\n[points.cdu]\nd = { max = 4 }")
+        );
     }
 
     #[test]

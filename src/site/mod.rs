@@ -39,13 +39,13 @@ pub use limits::{
 pub use load::{Mistake, load, load_embedded};
 pub use node_finder::NodeFinder;
 pub use points::{
-    AirUnitPoints, BuildingPoints, CduPoints, Direction, FeedPoints, LoopPoints, MeterPoints, Point, PointSpec, RackPoints,
-    RejectionPoints, ReusePoints, WeatherPoints, WriteSpec, more_cooling,
+    AirUnitPoints, BuildingPoints, CduPoints, Direction, FeedPoints, LoopPoints, MeterPoints, Point, PointSpec,
+    RackPoints, RejectionPoints, ReusePoints, WeatherPoints, WriteSpec, more_cooling,
 };
 pub use topology::{
     AirUnit, AirUnitNameplate, Building, Cdu, CduNameplate, Device, DeviceBinding, FacilityLoop, Feed, LoopNameplate,
-    Meter, MeterRole, Rack, RackNameplate, Rejection, RejectionKind, RejectionNameplate, Reuse, ReuseNameplate, Weather,
-    Zone,
+    Meter, MeterRole, Rack, RackNameplate, Rejection, RejectionKind, RejectionNameplate, Reuse, ReuseNameplate,
+    Weather, Zone,
 };
 
 /// A checked site: every id in it points to an element of the vector of its kind.

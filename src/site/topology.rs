@@ -5,8 +5,8 @@
 
 use super::ids::{CduId, DeviceId, LoopId, RackId, ZoneId};
 use super::points::{
-    AirUnitPoints, BuildingPoints, CduPoints, FeedPoints, LoopPoints, MeterPoints, RackPoints, RejectionPoints, ReusePoints,
-    WeatherPoints,
+    AirUnitPoints, BuildingPoints, CduPoints, FeedPoints, LoopPoints, MeterPoints, RackPoints, RejectionPoints,
+    ReusePoints, WeatherPoints,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;

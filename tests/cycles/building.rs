@@ -28,7 +28,10 @@ fn permitted(seconds: u32) -> Bench {
 
 #[test]
 fn a_building_that_beats_and_enables_lets_us_write() {
-    permitted(300).expect_level(Level::Normal).expect(PRESSURE, 100.0).expect_events("building_lost", 0);
+    permitted(300)
+        .expect_level(Level::Normal)
+        .expect(PRESSURE, 100.0)
+        .expect_events("building_lost", 0);
 }
 
 #[test]
@@ -85,5 +88,8 @@ fn limits_that_were_signed_off_cannot_be_changed_unnoticed() {
     assert_eq!(site_with(&pinned).unwrap().limits_hash, signed);
     let widened = pinned + "veto_limit = 1000\n";
     let mistakes = site_with(&widened).unwrap_err();
-    assert!(mistakes.iter().any(|mistake| mistake.key == "safety.limits_pin"), "{mistakes:?}");
+    assert!(
+        mistakes.iter().any(|mistake| mistake.key == "safety.limits_pin"),
+        "{mistakes:?}"
+    );
 }

@@ -7,7 +7,7 @@ use isotherm::site::Authority;
 #[test]
 fn facility_water_that_a_full_load_could_not_bear_is_cooled_before_it_comes() {
     Bench::steady()
-        .set("loop1.supply_temperature", 36.0)
+        .set("loop1.supply_temperature", 38.5)
         .run(60.0)
         .expect_event_about("outlook_limit", "cdu1.secondary_supply_temperature")
         .expect_level(Level::Guarded)
@@ -20,15 +20,23 @@ fn a_trend_counts_as_much_as_a_level() {
     // 24 degC are far from any limit; rising by 3 K a minute they are at it in five.
     let mut bench = Bench::steady();
     for step in 0..36 {
-        bench = bench.set("loop1.supply_temperature", 24.0 + 0.25 * f64::from(step)).cycle();
+        bench = bench
+            .set("loop1.supply_temperature", 24.0 + 0.25 * f64::from(step))
+            .cycle();
     }
     bench.expect_event_about("outlook_limit", "cdu1.secondary_supply_temperature");
 }
 
 #[test]
 fn a_plan_that_the_upper_bound_would_take_to_a_chips_limit_cools_no_less() {
-    let held = Bench::steady().foresee(400.0).plan(PRESSURE, 20.0).plan(SUPPLY, 36.0).run(600.0);
-    held.expect_level(Level::Normal).expect(PRESSURE, 100.0).expect(SUPPLY, 25.0);
+    let held = Bench::steady()
+        .foresee(400.0)
+        .plan(PRESSURE, 20.0)
+        .plan(SUPPLY, 36.0)
+        .run(600.0);
+    held.expect_level(Level::Normal)
+        .expect(PRESSURE, 100.0)
+        .expect(SUPPLY, 25.0);
     Bench::steady()
         .foresee(200.0)
         .plan(PRESSURE, 60.0)
@@ -55,8 +63,8 @@ fn a_forecast_that_no_rack_could_give_is_out_of_its_distribution() {
 #[test]
 fn a_room_keeps_what_a_minute_without_its_unit_takes() {
     let tag = "air1.supply_air_temperature_setpoint";
-    // 125 kW into 24 m3/s x 1.19 kJ/(m3 K) x 120 s warm by 2.2 K in a minute: below the target of 30 degC all the same.
-    Bench::steady().plan(tag, 32.0).run(900.0).expect(tag, 26.0);
+    // Half of the 7 K between the air that is blown and that comes back: 29.5 of 33 degC, and the room is 4 K above it.
+    Bench::steady().plan(tag, 32.0).run(900.0).expect(tag, 25.5);
 }
 
 #[test]

@@ -72,7 +72,12 @@ fn without_facility_water_the_racks_are_asked_to_draw_less() {
         .expect_level(Level::Critical)
         .expect_event_about("primary_lost", "cdu1")
         .expect(PRESSURE, 220.0);
-    let caps: Vec<_> = bench.report.asks.iter().filter(|ask| ask.kind == AskKind::PowerCap).collect();
+    let caps: Vec<_> = bench
+        .report
+        .asks
+        .iter()
+        .filter(|ask| ask.kind == AskKind::PowerCap)
+        .collect();
     assert_eq!(caps.len(), 4);
     // 18 K of 1000 kJ/K over five minutes are 60 kW of coolant heat for all four.
     let sum: f64 = caps.iter().filter_map(|ask| ask.kw).sum();
@@ -131,7 +136,10 @@ fn a_room_sensor_outside_its_own_air_is_not_believed() {
 #[test]
 fn a_leak_in_one_rack_isolates_that_rack() {
     let bench = Bench::steady().set("r01.leak", 1.0).cycle();
-    assert_eq!(bench.asks(), [(AskKind::LiquidIsolation, "r01"), (AskKind::NoNewJobs, "r01")]);
+    assert_eq!(
+        bench.asks(),
+        [(AskKind::LiquidIsolation, "r01"), (AskKind::NoNewJobs, "r01")]
+    );
     let bench = bench.set("r01.leak", 0.0).cycle();
     assert!(bench.asks().is_empty());
 }
@@ -154,6 +162,16 @@ fn a_loop_that_leaks_and_loses_pressure_is_a_critical_one() {
         .run(20.0);
     let asks = bench.asks();
     assert!(asks.contains(&(AskKind::LiquidIsolation, "cdu1")), "{asks:?}");
-    assert_eq!(asks.iter().filter(|(kind, _)| *kind == AskKind::ElectricalIsolation).count(), 4);
-    assert!(bench.report.zones[0].causes.iter().any(|cause| cause.contains("critical leak")));
+    assert_eq!(
+        asks.iter()
+            .filter(|(kind, _)| *kind == AskKind::ElectricalIsolation)
+            .count(),
+        4
+    );
+    assert!(
+        bench.report.zones[0]
+            .causes
+            .iter()
+            .any(|cause| cause.contains("critical leak"))
+    );
 }

@@ -2,7 +2,8 @@
 import { T } from "/texts.js";
 import { byId, h, number, say, set, unitText } from "/dom.js";
 
-const TOKEN = "isotherm-operator-token";
+// The second secret of the session; the first is a cookie that no script can read.
+const CSRF = "isotherm-csrf";
 
 export function build(site, points) {
   const dialog = byId("dialog");
@@ -11,7 +12,7 @@ export function build(site, points) {
   // A dialog with a form; `body` makes the request from the form, once the operator applies it.
   function ask(title, text, fields, apply, body) {
     const failure = h("p", { class: "failure", role: "alert" });
-    const token = sessionStorage.getItem(TOKEN);
+    const token = sessionStorage.getItem(CSRF);
     const tokenField = h("label", {}, T.token, h("input", { name: "token", type: "password", required: true, autocomplete: "off" }), h("small", { class: "muted" }, T.tokenText));
     tokenField.hidden = Boolean(token);
     tokenField.querySelector("input").disabled = Boolean(token);
@@ -22,15 +23,15 @@ export function build(site, points) {
       event.preventDefault();
       const data = new FormData(form);
       submit.disabled = true;
-      const sent = data.get("token") || sessionStorage.getItem(TOKEN);
-      const answer = await post(body(data), sent);
+      const begun = data.get("token") ? await login(data.get("token")) : { ok: true };
+      const answer = begun.ok ? await post(body(data)) : begun;
       submit.disabled = false;
       if (answer.status === 401) {
-        sessionStorage.removeItem(TOKEN);
+        sessionStorage.removeItem(CSRF);
         tokenField.hidden = false;
         tokenField.querySelector("input").disabled = false;
         answer.text = T.wrongToken;
-      } else if (answer.status) sessionStorage.setItem(TOKEN, sent);
+      }
       if (!answer.ok) return say(failure, T.failed(answer.text));
       dialog.close();
       toast(answer.text);
@@ -81,11 +82,23 @@ export function build(site, points) {
   return { asks, update: (next) => { view = next; } };
 }
 
-async function post(body, token) {
+async function login(token) {
+  try {
+    const response = await fetch("/api/v1/session", { method: "POST", headers: { Authorization: `Bearer ${token}` } });
+    const answer = await response.json();
+    if (!response.ok) return { ok: false, status: response.status, text: answer.detail ?? response.statusText };
+    sessionStorage.setItem(CSRF, answer.csrf);
+    return { ok: true };
+  } catch {
+    return { ok: false, status: 0, text: T.unreachable };
+  }
+}
+
+async function post(body) {
   try {
     const response = await fetch("/api/v1/requests", {
       method: "POST",
-      headers: { "Content-Type": "application/json", Authorization: `Bearer ${token}` },
+      headers: { "Content-Type": "application/json", "X-CSRF-Token": sessionStorage.getItem(CSRF) ?? "" },
       body: JSON.stringify(body),
     });
     const answer = await response.json();

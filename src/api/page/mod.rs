@@ -23,6 +23,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("/cdus.js", JAVASCRIPT, include_str!("cdus.js")),
     ("/panels.js", JAVASCRIPT, include_str!("panels.js")),
     ("/actions.js", JAVASCRIPT, include_str!("actions.js")),
+    ("/login.js", JAVASCRIPT, include_str!("login.js")),
 ];
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
@@ -42,7 +43,12 @@ pub(super) fn routes(router: Router<Shared>) -> Router<Shared> {
     let files = FILES.iter().fold(router, |router, (path, kind, content)| {
         router.route(path, get(async move || ([(header::CONTENT_TYPE, *kind)], *content)))
     });
-    files.route("/", get(index))
+    files.route("/", get(index)).route("/login", get(async || login()))
+}
+
+/// Where somebody says who they are.
+pub(super) fn login() -> Html<&'static str> {
+    Html(include_str!("login.html"))
 }
 
 async fn index(State(shared): State<Shared>) -> Response {

@@ -139,7 +139,9 @@ fn one_day(site: &Site, seed: u64, alone: bool) -> Result<Day, WorldError> {
     let faults = Schedule::random(world.plant(), seed, WARM_UP_S, 1.0, PER_DAY);
     let end_s = WARM_UP_S + 86_400.0;
     let fly = |controlled| {
-        let mut flight = Flight::new(&bench, world.clone(), controlled).alone(alone).with_faults(faults.clone());
+        let mut flight = Flight::new(&bench, world.clone(), controlled)
+            .alone(alone)
+            .with_faults(faults.clone());
         flight.until(WARM_UP_S);
         flight.watched(end_s)
     };
@@ -150,7 +152,9 @@ fn one_day(site: &Site, seed: u64, alone: bool) -> Result<Day, WorldError> {
     let by_fault = Kind::ALL.into_iter().map(|kind| {
         let of_kind: Vec<&Fault> = faults.faults().iter().filter(|fault| fault.kind == kind).collect();
         let while_on = |seen: &[Seen]| {
-            let on = seen.iter().filter(|seen| of_kind.iter().any(|fault| answers(fault, seen.at_s)));
+            let on = seen
+                .iter()
+                .filter(|seen| of_kind.iter().any(|fault| answers(fault, seen.at_s)));
             on.map(|seen| seen.beyond_k_min).sum::<f64>()
         };
         (while_on(&own), while_on(&local), of_kind.len())
@@ -160,7 +164,12 @@ fn one_day(site: &Site, seed: u64, alone: bool) -> Result<Day, WorldError> {
         if mine.beyond_k_min > other.beyond_k_min {
             let names = faults.faults().iter().filter(|fault| answers(fault, mine.at_s));
             for fault in names {
-                let name = format!("{} {} at {:.0} s", fault.kind.name(), fault.target.chars().take(40).collect::<String>(), fault.from_s);
+                let name = format!(
+                    "{} {} at {:.0} s",
+                    fault.kind.name(),
+                    fault.target.chars().take(40).collect::<String>(),
+                    fault.from_s
+                );
                 if !beyond_alone.contains(&name) {
                     beyond_alone.push(name);
                 }

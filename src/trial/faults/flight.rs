@@ -105,7 +105,14 @@ impl<'a> Flight<'a> {
             let inputs = self.bench.inputs(&self.world, ears, now);
             let outcome = step(self.bench.core, mind, inputs, now);
             self.bench.signals.apply(self.world.plant_mut(), &outcome.commands);
-            level = outcome.record.safety.zones.iter().map(|zone| zone.level).max().unwrap_or_default();
+            level = outcome
+                .record
+                .safety
+                .zones
+                .iter()
+                .map(|zone| zone.level)
+                .max()
+                .unwrap_or_default();
             if let Some(asked) = &mut self.asked {
                 asked.push_back(caps_kw(site, &outcome.record.safety.asks));
                 if asked.len() > FOLLOWED_CYCLES

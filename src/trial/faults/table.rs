@@ -1,6 +1,6 @@
 //! Every fault alone, and every pair.
 
-use super::expect::safe_within_s;
+use super::expect::detect_within_s;
 use super::flight::{Flight, Seen, bench, core, difference, world};
 use crate::safety::Level;
 use crate::site::Site;
@@ -41,11 +41,11 @@ pub struct Row {
     pub detected_s: Option<f64>,
     /// The level that was entered: `normal`, `guarded`, `critical` or `failsafe`.
     pub state: Level,
-    /// Time from its beginning until it was detected and every true value was within its critical limit for good, s;
-    /// 0 where it was never noticed and never did anything.
+    /// Time from its beginning after which every true value was within its critical limit for good, s; 0 where none ever
+    /// left it.
     pub safe_s: f64,
-    /// The longest such time by the field's practice, s.
-    pub safe_within_s: Option<f64>,
+    /// The longest time to notice it by the field's practice, s.
+    pub detect_within_s: Option<f64>,
     /// Smallest true chip margin from its beginning on, K.
     pub worst_margin_k: f64,
     /// Degree-minutes beyond critical limits from its beginning on, K min.
@@ -90,23 +90,33 @@ impl<'a> Start<'a> {
     fn row(&self, faults: &[Fault], cycle_s: f64) -> Row {
         let until_s = faults.iter().map(|fault| fault.until_s).fold(0.0, f64::max) + AFTER_S;
         let fly = |flight: &Flight<'a>, faults: &[Fault]| {
-            flight.clone().with_faults(Schedule::new(faults.to_vec())).until(until_s)
+            flight
+                .clone()
+                .with_faults(Schedule::new(faults.to_vec()))
+                .until(until_s)
         };
         let (ill, well) = (fly(&self.controlled, faults), fly(&self.controlled, &[]));
         let local = fly(&self.local, faults);
         let (detected, state) = difference(&ill, &well, cycle_s);
         let sum = |seen: &[Seen]| seen.iter().map(|seen| seen.beyond_k_min).sum::<f64>();
         let margin = |seen: &[Seen]| seen.iter().map(|seen| seen.margin_k).fold(f64::INFINITY, f64::min);
-        let last_beyond = ill.iter().rev().find(|seen| seen.beyond_k_min > 0.0).map(|seen| seen.at_s);
-        let safe = [detected, last_beyond].into_iter().flatten().reduce(f64::max);
+        let last_beyond = ill
+            .iter()
+            .rev()
+            .find(|seen| seen.beyond_k_min > 0.0)
+            .map(|seen| seen.at_s);
         let first = &faults[0];
         Row {
             name: first.kind.name(),
-            target: faults.iter().map(|fault| short(&fault.target)).collect::<Vec<_>>().join(" and "),
+            target: faults
+                .iter()
+                .map(|fault| short(&fault.target))
+                .collect::<Vec<_>>()
+                .join(" and "),
             detected_s: detected.map(|at| at - BEGINS_S),
             state,
-            safe_s: safe.map_or(0.0, |at| at - BEGINS_S),
-            safe_within_s: safe_within_s(first.kind),
+            safe_s: last_beyond.map_or(0.0, |at| at - BEGINS_S),
+            detect_within_s: detect_within_s(first.kind),
             worst_margin_k: margin(&ill),
             limit_k_min: sum(&ill),
             limit_k_min_local: sum(&local),
@@ -123,8 +133,7 @@ fn short(target: &str) -> String {
 }
 
 /// One fault of every kind, somewhere in the plant.
-fn draw(bench: &Bench<'_>, start: &Start<'_>, seed: u64) -> Vec<Fault> {
-    let _ = bench;
+fn draw(start: &Start<'_>, seed: u64) -> Vec<Fault> {
     let mut random = Random::new(seed, 13);
     let plant = start.controlled.world.plant();
     let kinds = Kind::ALL.into_iter().filter_map(|kind| {
@@ -149,8 +158,10 @@ pub fn singles(site: &Site, seed: u64) -> Result<Vec<Row>, WorldError> {
     let core = core(site);
     let bench = bench(&core, &world(&core.site, seed, YEAR_S, 1.0)?);
     let start = Start::new(&bench, &core.site, seed)?;
-    let faults = draw(&bench, &start, seed);
-    Ok(parallel(&faults, |fault| start.row(std::slice::from_ref(fault), site.control.cycle_s)))
+    let faults = draw(&start, seed);
+    Ok(parallel(&faults, |fault| {
+        start.row(std::slice::from_ref(fault), site.control.cycle_s)
+    }))
 }
 
 /// Every pair of different faults, both beginning at once, beside the times that they took alone.
@@ -161,13 +172,18 @@ pub fn pairs(site: &Site, seed: u64, alone: &[Row]) -> Result<Vec<Pair>, WorldEr
     let core = core(site);
     let bench = bench(&core, &world(&core.site, seed, YEAR_S, 1.0)?);
     let start = Start::new(&bench, &core.site, seed)?;
-    let faults = draw(&bench, &start, seed);
+    let faults = draw(&start, seed);
     let both: Vec<[Fault; 2]> = faults
         .iter()
         .enumerate()
         .flat_map(|(place, first)| faults[place + 1..].iter().map(|second| [first.clone(), second.clone()]))
         .collect();
-    let safe_s = |kind: Kind| alone.iter().find(|row| row.name == kind.name()).map_or(0.0, |row| row.safe_s);
+    let safe_s = |kind: Kind| {
+        alone
+            .iter()
+            .find(|row| row.name == kind.name())
+            .map_or(0.0, |row| row.safe_s)
+    };
     Ok(parallel(&both, |both| Pair {
         names: both.each_ref().map(|fault| fault.kind.name()),
         slower_s: both.iter().map(|fault| safe_s(fault.kind)).fold(0.0, f64::max),
@@ -179,7 +195,9 @@ pub fn pairs(site: &Site, seed: u64, alone: &[Row]) -> Result<Vec<Pair>, WorldEr
 pub(super) fn parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::new());
-    let workers = std::thread::available_parallelism().map_or(1, NonZero::get).min(items.len());
+    let workers = std::thread::available_parallelism()
+        .map_or(1, NonZero::get)
+        .min(items.len());
     std::thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| {
@@ -187,7 +205,9 @@ pub(super) fn parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + S
                     let place = next.fetch_add(1, Ordering::Relaxed);
                     let Some(item) = items.get(place) else { break };
                     let answer = work(item);
-                    done.lock().unwrap_or_else(PoisonError::into_inner).push((place, answer));
+                    done.lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .push((place, answer));
                 }
             });
         }
