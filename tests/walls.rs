@@ -18,8 +18,9 @@ const WALLS: &[(&str, &[&str])] = &[
     ("ledger", &["site", "snapshot"]),
     (
         "cycle",
-        &["site", "snapshot", "forecast", "control", "safety", "ledger"],
+        &["site", "snapshot", "forecast", "control", "safety", "shadow", "ledger"],
     ),
+    ("shadow", &["site", "snapshot", "control"]),
     ("report", &["site", "snapshot", "ledger"]),
     ("jobs", &["site", "snapshot", "forecast", "ledger"]),
     ("field", &["site", "snapshot", "safety"]),
