@@ -8,6 +8,9 @@ use crate::snapshot::{Author, Request, RequestKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// Longest reason, characters.
+const WHY_MAX: usize = 300;
+
 /// Largest body, bytes.
 pub(super) const MAX_BODY: usize = 4096;
 
@@ -16,23 +19,40 @@ pub(super) const MAX_BODY: usize = 4096;
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum Body {
     /// Hold a setpoint at a value for a time, s.
-    Override { tag: String, value: f64, for_s: f64 },
+    Override {
+        tag: String,
+        value: f64,
+        for_s: f64,
+        #[serde(default)]
+        why: String,
+    },
     /// End an override.
-    ClearOverride { tag: String },
+    ClearOverride {
+        tag: String,
+        #[serde(default)]
+        why: String,
+    },
     /// Set a zone's authority.
     SetAuthority {
         zone: String,
         #[schemars(schema_with = "shapes::authority")]
         authority: Authority,
+        #[serde(default)]
+        why: String,
     },
     /// Change the strategy.
     SetStrategy {
         #[schemars(schema_with = "shapes::strategy")]
         strategy: StrategyKind,
+        #[serde(default)]
+        why: String,
     },
     /// Release every zone to the plant as found, and observe.
     // Braces, since serde does not deny unknown fields of a unit variant.
-    Stop {},
+    Stop {
+        #[serde(default)]
+        why: String,
+    },
 }
 
 /// What the bodies look like, for the error messages.
@@ -42,28 +62,35 @@ const FORMS: &str = r#"{"kind": "override", "tag": "cdu1.secondary_supply_temper
 pub(super) fn parse(site: &Site, body: &[u8]) -> Result<Request, Problem> {
     let body: Body = serde_json::from_slice(body)
         .map_err(|error| Problem::bad_request(format!("the body is not a request ({error}): send one of {FORMS}")))?;
-    let kind = match body {
-        Body::Override { tag, value, for_s } => override_of(site, &tag, value, for_s)?,
-        Body::ClearOverride { tag } => {
+    let (kind, why) = match body {
+        Body::Override { tag, value, for_s, why } => (override_of(site, &tag, value, for_s)?, why),
+        Body::ClearOverride { tag, why } => {
             let point = site.point(&tag).ok_or_else(|| unknown_tag(&tag))?;
-            RequestKind::ClearOverride { point }
+            (RequestKind::ClearOverride { point }, why)
         }
-        Body::SetAuthority { zone, authority } => {
+        Body::SetAuthority { zone, authority, why } => {
             let index = site.zones.iter().position(|known| known.name == zone).ok_or_else(|| {
                 let names: Vec<_> = site.zones.iter().map(|zone| zone.name.as_str()).collect();
                 Problem::bad_request(format!("there is no zone `{zone}`: send one of {}", names.join(", ")))
             })?;
-            RequestKind::SetAuthority {
+            let kind = RequestKind::SetAuthority {
                 zone: ZoneId(index),
                 authority,
-            }
+            };
+            (kind, why)
         }
-        Body::SetStrategy { strategy } => RequestKind::SetStrategy { strategy },
-        Body::Stop {} => RequestKind::Stop,
+        Body::SetStrategy { strategy, why } => (RequestKind::SetStrategy { strategy }, why),
+        Body::Stop { why } => (RequestKind::Stop, why),
     };
+    if why.chars().count() > WHY_MAX {
+        return Err(Problem::bad_request(format!(
+            "`why` is longer than {WHY_MAX} characters: say it shorter"
+        )));
+    }
     Ok(Request {
         author: Author::Operator(site.api.operator_name.clone()),
         kind,
+        why,
     })
 }
 

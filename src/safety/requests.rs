@@ -49,7 +49,14 @@ pub(super) fn hear(site: &Site, requests: &[Request], state: &mut State, notices
             RequestKind::SetStrategy { .. } => continue,
         };
         match outcome {
-            Ok((code, text)) => notices.tell(Severity::Warning, code, subject, format!("{who} {text}")),
+            Ok((code, text)) => {
+                let why = if request.why.is_empty() {
+                    String::new()
+                } else {
+                    format!(": {}", request.why)
+                };
+                notices.tell(Severity::Warning, code, subject, format!("{who} {text}{why}"));
+            }
             Err(why) => {
                 let text = format!("{who} asked in vain: {why}");
                 notices.tell(Severity::Warning, "request_refused", subject, text);

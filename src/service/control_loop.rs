@@ -148,8 +148,7 @@ impl ControlLoop {
         for swap in self.learning.take_swaps() {
             // The model changes between two cycles; the record of each names the one that it used.
             if let Some(model) = swap.model {
-                self.core.model_fingerprint = model.fingerprint();
-                self.core.model = model;
+                self.core.adopt(model);
             }
             notices.push(swap.event);
         }

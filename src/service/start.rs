@@ -250,12 +250,7 @@ pub async fn start(site: Site, options: Options) -> Result<Service, ServiceError
     let (model, chosen) = chosen_model(&site, base, clock.now().wall_ms);
     let model = Arc::new(model);
     let (learning, outlooks) = Learning::start(Arc::clone(&site), Arc::clone(&model)).map_err(ServiceError::Thread)?;
-    let core = Core {
-        site: Arc::clone(&site),
-        model_fingerprint: model.fingerprint(),
-        model,
-        fingerprints: true,
-    };
+    let core = Core::new(Arc::clone(&site), model, true);
     let now = {
         let clock = clock.clone();
         Arc::new(move || clock.now())

@@ -171,6 +171,9 @@ pub struct TrimRespondSettings {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SafetySettings {
+    /// SHA-256 of the limits as they were signed off, hex; with another hash nothing starts. Empty: not pinned. Best given
+    /// by `ISOTHERM__SAFETY__LIMITS_PIN`, from where whoever edits the site's file cannot reach it.
+    pub limits_pin: String,
     /// Smallest heat assumed for a rack when its flow minimum is formed, as a share of rated power.
     pub min_heat_fraction: f64,
     /// Vetoes within `veto_window_s` that demote a zone.

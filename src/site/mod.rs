@@ -39,12 +39,13 @@ pub use limits::{
 pub use load::{Mistake, load, load_embedded};
 pub use node_finder::NodeFinder;
 pub use points::{
-    AirUnitPoints, CduPoints, Direction, FeedPoints, LoopPoints, MeterPoints, Point, PointSpec, RackPoints,
-    RejectionPoints, ReusePoints, WeatherPoints, WriteSpec, more_cooling,
+    AirUnitPoints, BuildingPoints, CduPoints, Direction, FeedPoints, LoopPoints, MeterPoints, Point, PointSpec,
+    RackPoints, RejectionPoints, ReusePoints, WeatherPoints, WriteSpec, more_cooling,
 };
 pub use topology::{
-    AirUnit, AirUnitNameplate, Cdu, CduNameplate, Device, DeviceBinding, FacilityLoop, Feed, LoopNameplate, Meter,
-    MeterRole, Rack, RackNameplate, Rejection, RejectionKind, RejectionNameplate, Reuse, ReuseNameplate, Weather, Zone,
+    AirUnit, AirUnitNameplate, Building, Cdu, CduNameplate, Device, DeviceBinding, FacilityLoop, Feed, LoopNameplate,
+    Meter, MeterRole, Rack, RackNameplate, Rejection, RejectionKind, RejectionNameplate, Reuse, ReuseNameplate,
+    Weather, Zone,
 };
 
 /// A checked site: every id in it points to an element of the vector of its kind.
@@ -82,6 +83,8 @@ pub struct Site {
     pub ledger: LedgerSettings,
     /// What a report to an authority says beyond the books.
     pub disclosure: Disclosure,
+    /// Building system.
+    pub building: Option<Building>,
     /// Zones.
     pub zones: Vec<Zone>,
     /// Devices.
@@ -108,6 +111,8 @@ pub struct Site {
     pub store: StoreSettings,
     /// SHA-256 of the merged configuration, hex: names it in records.
     pub hash: String,
+    /// SHA-256 of the limits alone (`[limits]`, `[safety]` and `[points]`), hex: what [`SafetySettings::limits_pin`] pins.
+    pub limits_hash: String,
 }
 
 impl Site {
@@ -133,6 +138,7 @@ impl Site {
             EquipmentId::Reuse(id) => &self.reuse[id.0].name,
             EquipmentId::AirUnit(id) => &self.air_units[id.0].name,
             EquipmentId::Meter(id) => &self.meters[id.0].name,
+            EquipmentId::Building => self.building.as_ref().map_or("building", |building| &building.name),
             EquipmentId::Weather => self.weather.as_ref().map_or("weather", |weather| &weather.name),
             EquipmentId::Feed => self.feed.as_ref().map_or("feed", |feed| &feed.name),
         }

@@ -39,6 +39,7 @@ pub(super) struct Raw {
     pub(super) grid: GridSettings,
     pub(super) ledger: LedgerSettings,
     pub(super) disclosure: Disclosure,
+    pub(super) building: Option<Entry<LoopLinks, NoKeys>>,
 }
 
 /// One item of a class: its key path, what it is connected to, and its nameplate.
@@ -186,6 +187,7 @@ pub(super) fn read(findings: &Findings<'_>) -> Option<Raw> {
         grid: section(findings, "grid")?,
         ledger: section(findings, "ledger")?,
         disclosure: section(findings, "disclosure")?,
+        building: entries(findings, "building").pop(),
     })
 }
 
@@ -211,7 +213,7 @@ where
     N: for<'de> Deserialize<'de>,
 {
     let layers = findings.layers;
-    let single = matches!(class, "weather" | "feed");
+    let single = matches!(class, "weather" | "feed" | "building");
     let shape_is_right = match layers.merged.get(class) {
         None => true,
         Some(Value::Table(_)) => single,

@@ -45,4 +45,7 @@ pub struct Request {
     pub author: Author,
     /// What.
     pub kind: RequestKind,
+    /// Why, in the asker's own words; may be empty.
+    #[serde(default)]
+    pub why: String,
 }

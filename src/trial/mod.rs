@@ -6,6 +6,7 @@
 mod clock;
 mod contender;
 mod disturbance;
+pub mod faults;
 mod hall;
 mod history;
 mod jobs;
