@@ -18,8 +18,10 @@ const WALLS: &[(&str, &[&str])] = &[
     ("ledger", &["site", "snapshot"]),
     (
         "cycle",
-        &["site", "snapshot", "forecast", "control", "safety", "ledger"],
+        &["site", "snapshot", "forecast", "control", "safety", "shadow", "ledger"],
     ),
+    ("shadow", &["site", "snapshot", "control"]),
+    ("report", &["site", "snapshot", "ledger"]),
     ("jobs", &["site", "snapshot", "forecast", "ledger"]),
     ("field", &["site", "snapshot", "safety"]),
     ("workload", &["site", "snapshot", "forecast"]),
@@ -41,7 +43,9 @@ const WALLS: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms that must be pure: same inputs, same bits.
-const PURE: &[&str] = &["snapshot", "forecast", "control", "safety", "ledger", "cycle", "jobs"];
+const PURE: &[&str] = &[
+    "snapshot", "forecast", "control", "safety", "ledger", "cycle", "report", "jobs",
+];
 
 /// What a pure room must not name, with what to use instead.
 const IMPURE: &[(&str, &str)] = &[

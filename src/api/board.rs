@@ -1,9 +1,9 @@
-//! Where the service hangs out each cycle and the readers look: the latest view, the events, the derived series.
+//! Where the service hangs out each cycle and the readers look: the latest view and the events.
 
 use super::JobDesk;
+use super::metrics::{self, EventCounts};
 use super::requests::Answer;
 use super::sheet::Sheet;
-use super::trend::Trend;
 use super::view::{
     BooksView, CduView, ControlView, DeviceView, EventView, FeedView, ForecastView, JobView, JobsView, Mode, PaceView,
     RackView, StoreView, View, ZoneView, rounded, rounded_band,
@@ -11,7 +11,7 @@ use super::view::{
 use crate::cycle::CycleRecord;
 use crate::ledger;
 use crate::site::{EquipmentId, PointId, Site};
-use crate::snapshot::{Event, HORIZONS, HORIZONS_S, HeatBand, JobState, Severity};
+use crate::snapshot::{Event, HORIZONS, HORIZONS_S, HeatBand, JobState};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
@@ -43,14 +43,29 @@ pub struct Edges {
     pub store: StoreView,
 }
 
+/// The figures of one cycle under the names of `/metrics`, for the record.
+#[derive(Debug, Clone)]
+pub struct Figures {
+    site: Arc<Site>,
+    view: Arc<View>,
+    event_counts: EventCounts,
+}
+
+impl Figures {
+    /// Hands out each sample: the family's name without `isotherm_`, labels without the site, value. Points are not
+    /// among them: their samples come from the snapshot, with times of their own.
+    pub fn each(&self, take: &mut dyn FnMut(&str, &[(&str, &str)], f64)) {
+        metrics::samples(&self.site, &self.view, &self.event_counts, take);
+    }
+}
+
 /// What outlives one view.
 #[derive(Debug)]
 pub(super) struct Memory {
     /// Newest last.
     pub events: VecDeque<EventView>,
     /// Occurrences by severity and code since start.
-    pub event_counts: BTreeMap<(Severity, String), u64>,
-    pub trend: Trend,
+    pub event_counts: EventCounts,
     /// Events noted since start.
     noted: u64,
 }
@@ -94,7 +109,6 @@ impl Board {
         let memory = Memory {
             events: VecDeque::new(),
             event_counts: BTreeMap::new(),
-            trend: Trend::new(&site),
             noted: 0,
         };
         let (view, seen_view) = watch::channel(None);
@@ -117,8 +131,8 @@ impl Board {
         )
     }
 
-    /// Shows a cycle: views, events and answers to the requests that it took.
-    pub fn show(&mut self, record: &CycleRecord, edges: Edges) {
+    /// Shows a cycle: views, events and answers to the requests that it took; answers the figures of `/metrics`.
+    pub fn show(&mut self, record: &CycleRecord, edges: Edges) -> Figures {
         let events = {
             let mut memory = self.seen.memory();
             for event in &record.events {
@@ -127,8 +141,8 @@ impl Board {
             memory.events.iter().rev().take(EVENTS_IN_VIEW).cloned().collect()
         };
         let view = Arc::new(self.view(record, edges, events));
-        self.seen.memory().trend.push(&view);
-        self.view.send_replace(Some(view));
+        let event_counts = self.seen.memory().event_counts.clone();
+        self.view.send_replace(Some(Arc::clone(&view)));
         for request in &record.inputs.requests {
             // Nobody waits where the request did not come over REST.
             drop(
@@ -136,6 +150,11 @@ impl Board {
                     .answers
                     .send(Arc::new(Answer::of(&self.site, request, record))),
             );
+        }
+        Figures {
+            site: Arc::clone(&self.site),
+            view,
+            event_counts,
         }
     }
 
@@ -326,14 +345,13 @@ fn zones(site: &Site, record: &CycleRecord) -> Vec<ZoneView> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::snapshot::Severity;
 
     #[test]
     fn the_ring_is_bounded_and_counts_what_is_said_again() {
-        let site = crate::site::load_embedded("demo").unwrap().unwrap();
         let mut memory = Memory {
             events: VecDeque::new(),
             event_counts: BTreeMap::new(),
-            trend: Trend::new(&site),
             noted: 0,
         };
         let event = |text: String| Event {

@@ -26,11 +26,11 @@ mod trend;
 mod view;
 
 use crate::jobs::Outlooks;
-use crate::site::{PointId, Site};
+use crate::site::Site;
 use crate::snapshot::Request;
 use axum::Router;
 use board::Seen;
-pub use board::{Board, EVENTS, Edges};
+pub use board::{Board, EVENTS, Edges, Figures};
 use std::fmt;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -44,11 +44,19 @@ pub use view::{
 /// Most live streams at a time.
 const STREAMS: usize = 64;
 
-/// Where the past readings of points come from.
+/// Where the past of a series comes from.
 pub trait History: Send + Sync {
-    /// The good readings of a point in a span of wall time (ms, both ends included), oldest first, best thinned to
-    /// `max_points`. May block. The error is a sentence for the caller.
-    fn series(&self, point: PointId, from_ms: i64, to_ms: i64, max_points: usize) -> Result<Vec<Sample>, String>;
+    /// The good samples of a series, by its family and labels as in `/metrics` but without `isotherm_` and the site, in a
+    /// span of wall time (ms, both ends included), oldest first, best thinned to `max_points`. May block. The error is a
+    /// sentence for the caller.
+    fn series(
+        &self,
+        family: &str,
+        labels: &[(&str, &str)],
+        from_ms: i64,
+        to_ms: i64,
+        max_points: usize,
+    ) -> Result<Vec<Sample>, String>;
 }
 
 /// Where the outlooks of jobs come from, and job events go to.

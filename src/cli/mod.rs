@@ -59,7 +59,7 @@ enum Command {
     Model(model::Args),
     /// Ask the models.
     Forecast(forecast::Args),
-    /// Print the energy, water, heat, carbon and cost of each recorded day.
+    /// Report energy, water, heat, carbon and cost of a period: indicators, balance, shares of jobs and tenants.
     Report(report::Args),
     /// Run recorded cycles again and compare every bit.
     Replay(replay::Args),

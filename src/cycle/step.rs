@@ -6,7 +6,7 @@ use crate::forecast::JobModel;
 use crate::safety::Commands;
 use crate::site::{Site, StrategyKind};
 use crate::snapshot::{Author, Event, JobQueue, Now, Request, RequestKind, Severity, Snapshot};
-use crate::{control, forecast, ledger, safety};
+use crate::{control, forecast, ledger, safety, shadow};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -76,7 +76,8 @@ pub fn step(core: &Core, mind: &mut Mind, inputs: Inputs, now: Now) -> Outcome {
         &mut mind.safety,
         now,
     );
-    let account = ledger::close(site, &inputs.snapshot, &mut mind.ledger, now);
+    let shadow = shadow::watch(site, &inputs.snapshot, &heat, &mut mind.shadow, now);
+    let (account, page) = ledger::close(site, &inputs.snapshot, &inputs.queue, shadow, &mut mind.ledger, now);
 
     events.extend(report.events.iter().cloned());
     let commanded = commands.iter().map(|command| Commanded {
@@ -95,6 +96,7 @@ pub fn step(core: &Core, mind: &mut Mind, inputs: Inputs, now: Now) -> Outcome {
         safety: report,
         commands: commanded.collect(),
         account,
+        page,
         events,
         inputs,
     };

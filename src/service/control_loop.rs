@@ -75,10 +75,11 @@ impl ControlLoop {
 
             let now = self.clock.now();
             if checkpointed_ms.is_none_or(|at| now.seconds_since(at) >= CHECKPOINT_S) {
-                self.keeper.keep(Entry::Checkpoint(Box::new(Checkpoint {
+                let checkpoint = Checkpoint {
                     now,
                     mind: self.mind.clone(),
-                })));
+                };
+                self.keeper.keep(Entry::Checkpoint(Box::new(checkpoint)), None);
                 checkpointed_ms = Some(now.mono_ms);
             }
             let inputs = self.inputs(now, imposed_left > 0);
@@ -104,8 +105,8 @@ impl ControlLoop {
             }
             self.learning.see(sight(&self.core.site, &outcome.record));
             let feed = self.feed.status();
-            show(&mut self.board, &outcome.record, &pace, &self.field, feed, &self.keeper);
-            self.keeper.keep(Entry::Cycle(Box::new(outcome.record)));
+            let figures = show(&mut self.board, &outcome.record, &pace, &self.field, feed, &self.keeper);
+            self.keeper.keep(Entry::Cycle(Box::new(outcome.record)), Some(figures));
             notify(&[sd_notify::NotifyState::Watchdog]);
             if self.mind.cycle == 1 {
                 notify(&[sd_notify::NotifyState::Ready]);
@@ -174,8 +175,8 @@ impl ControlLoop {
         self.field.apply(&commands);
         self.field.shutdown().await;
         self.learning.finish();
-        self.keeper
-            .keep(Entry::Checkpoint(Box::new(Checkpoint { now, mind: self.mind })));
+        let checkpoint = Checkpoint { now, mind: self.mind };
+        self.keeper.keep(Entry::Checkpoint(Box::new(checkpoint)), None);
         self.keeper.finish();
     }
 }

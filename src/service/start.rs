@@ -13,7 +13,7 @@ use crate::forecast::JobModel;
 use crate::jobs::Outlooks;
 use crate::site::Site;
 use crate::snapshot::{Event, Severity};
-use crate::store::{Disk, RealDisk, Store};
+use crate::store::{Books, Disk, RealDisk, Store};
 use crate::workload::{Events, Feed};
 use jiff::tz::TimeZone;
 use std::net::SocketAddr;
@@ -222,6 +222,12 @@ pub async fn start(site: Site, options: Options) -> Result<Service, ServiceError
     let dir = site.store.dir.clone();
     let store =
         Store::open_on(&site.store, Arc::clone(&options.disk)).map_err(|source| ServiceError::Store { dir, source })?;
+    let books =
+        (!site.store.dir.is_empty()).then(|| Books::open_on(Path::new(&site.store.dir), Arc::clone(&options.disk)));
+    let books = books.transpose().map_err(|source| ServiceError::Store {
+        dir: site.store.dir.clone(),
+        source,
+    })?;
     let (mind, mono_base_ms) = remembered(&store, &site);
     let clock = Clock::new(
         zone,
@@ -256,7 +262,7 @@ pub async fn start(site: Site, options: Options) -> Result<Service, ServiceError
     };
     let field = Field::start(Arc::clone(&site), now.clone(), options.speed);
     let feed = Feed::start(Arc::clone(&site), now, options.speed);
-    let keeper = Keeper::start(store, Arc::clone(&site)).map_err(ServiceError::Thread)?;
+    let keeper = Keeper::start(store, books, Arc::clone(&site)).map_err(ServiceError::Thread)?;
     let (stop, stopped) = watch::channel(false);
     let (request_sender, requests) = mpsc::channel(REQUESTS);
 

@@ -312,8 +312,14 @@ pub struct ApiSettings {
 pub struct StoreSettings {
     /// Directory; empty keeps nothing on disk (trials).
     pub dir: String,
-    /// Days after which segments are deleted.
+    /// Days for which records (every cycle with its inputs, decisions and events) are kept.
     pub retention_days: u32,
+    /// Days for which raw samples are kept.
+    pub raw_days: u32,
+    /// Days for which buckets of a minute are kept.
+    pub minute_days: u32,
+    /// Days for which buckets of a quarter of an hour are kept.
+    pub quarter_days: u32,
     /// Size above which the oldest segments are deleted, MiB.
     pub max_mib: u64,
 }

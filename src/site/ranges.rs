@@ -71,6 +71,17 @@ const RANGES: &[Range] = &[
     range("carbon_per_kg", 0.0, 1000.0, "per kg"),
     range("heat_per_kwh", 0.0, 1000.0, "per kWh"),
     range("renewable_fraction", 0.0, 1.0, ""),
+    range("market_g_per_kwh", 0.0, 2000.0, "g/kWh"),
+    range("marginal_g_per_kwh", 0.0, 3000.0, "g/kWh"),
+    range("source_water_l_per_kwh", 0.0, 100.0, "L/kWh"),
+    // Books and reports.
+    range("class", 0.0, 0.2, ""),
+    range("compute_fraction", 0.1, 1.0, ""),
+    range("reclaimed_fraction", 0.0, 1.0, ""),
+    range("makeup_us_cm", 1.0, 1e5, "uS/cm"),
+    range("floor_area_m2", 0.0, 1e7, "m2"),
+    range("computer_room_m2", 0.0, 1e7, "m2"),
+    range("limit", 0.0, 1000.0, ""),
     // Rooms.
     range("cycle_s", 1.0, 60.0, "s"),
     range("step_s", 1.0, 3600.0, "s"),
@@ -93,6 +104,9 @@ const RANGES: &[Range] = &[
     range("shadow_h", 0.1, 8760.0, "h"),
     range("period_s", 1.0, 3600.0, "s"),
     range("retention_days", 1.0, 36_500.0, "days"),
+    range("raw_days", 1.0, 36_500.0, "days"),
+    range("minute_days", 1.0, 36_500.0, "days"),
+    range("quarter_days", 1.0, 36_500.0, "days"),
     range("max_mib", 1.0, 1e9, "MiB"),
     // Points.
     range("timeout_s", 0.1, 86_400.0, "s"),

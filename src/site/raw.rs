@@ -8,8 +8,8 @@ use super::topology::{
     RejectionNameplate, ReuseNameplate,
 };
 use super::{
-    ApiSettings, Authority, ControlSettings, ForecastSettings, Limits, MqttSettings, Prices, SafetySettings, Secret,
-    StoreSettings, WorkloadSettings,
+    ApiSettings, Authority, ControlSettings, Disclosure, ForecastSettings, GridSettings, LedgerSettings, Limits,
+    MqttSettings, Prices, SafetySettings, Secret, StoreSettings, WorkloadSettings,
 };
 use serde::Deserialize;
 use toml::{Table, Value};
@@ -35,6 +35,10 @@ pub(super) struct Raw {
     pub(super) air_units: Vec<Entry<OnLoop, AirUnitNameplate>>,
     pub(super) meters: Vec<Entry<MeterLinks, NoKeys>>,
     pub(super) weather: Option<Entry<LoopLinks, NoKeys>>,
+    pub(super) feed: Option<Entry<LoopLinks, NoKeys>>,
+    pub(super) grid: GridSettings,
+    pub(super) ledger: LedgerSettings,
+    pub(super) disclosure: Disclosure,
 }
 
 /// One item of a class: its key path, what it is connected to, and its nameplate.
@@ -97,6 +101,7 @@ pub(super) struct MeterLinks {
     pub(super) zone: String,
     pub(super) role: MeterRole,
     pub(super) rollover: f64,
+    pub(super) class: f64,
     pub(super) device: Option<DeviceBinding>,
 }
 
@@ -130,7 +135,19 @@ enum WorkloadSource {
 }
 
 const SECTIONS: &[&str] = &[
-    "site", "limits", "prices", "control", "safety", "forecast", "workload", "mqtt", "api", "store",
+    "site",
+    "limits",
+    "prices",
+    "control",
+    "safety",
+    "forecast",
+    "workload",
+    "mqtt",
+    "api",
+    "store",
+    "grid",
+    "ledger",
+    "disclosure",
 ];
 const OTHER_TABLES: &[&str] = &["zone", "points", "defaults"];
 
@@ -165,6 +182,10 @@ pub(super) fn read(findings: &Findings<'_>) -> Option<Raw> {
         air_units: entries(findings, "air_unit"),
         meters: entries(findings, "meter"),
         weather: entries(findings, "weather").pop(),
+        feed: entries(findings, "feed").pop(),
+        grid: section(findings, "grid")?,
+        ledger: section(findings, "ledger")?,
+        disclosure: section(findings, "disclosure")?,
     })
 }
 
@@ -190,7 +211,7 @@ where
     N: for<'de> Deserialize<'de>,
 {
     let layers = findings.layers;
-    let single = class == "weather";
+    let single = matches!(class, "weather" | "feed");
     let shape_is_right = match layers.merged.get(class) {
         None => true,
         Some(Value::Table(_)) => single,

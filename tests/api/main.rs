@@ -9,7 +9,7 @@
 mod hall;
 mod record;
 
-use hall::{FEED_TOKEN, Jobs, Minutes, Reply, call, hall, posting};
+use hall::{BROKEN, FEED_TOKEN, Jobs, Minutes, Reply, call, hall, posting};
 use isotherm::api::{self, Edges, Mode};
 use isotherm::site::load_embedded;
 use isotherm::snapshot::{Author, RequestKind};
@@ -147,7 +147,7 @@ async fn the_state_shows_the_record() {
 }
 
 #[tokio::test]
-async fn series_come_from_the_record_and_from_the_derived_ring() {
+async fn series_come_from_the_record() {
     let mut hall = hall(TOKEN).await;
     for cycle in 1..=20 {
         hall.show(&record(&hall.site, cycle, vec![]));
@@ -162,16 +162,10 @@ async fn series_come_from_the_record_and_from_the_derived_ring() {
     let stored = series[0]["points"].as_array().unwrap();
     assert!((5..=10).contains(&stored.len()), "thinned to at most ten: {stored:?}");
     assert_eq!(series[0]["unit"], "degC");
-    assert_eq!(series[1]["points"][0], json!([START_MS + 5000, 300.0]));
-    assert_eq!(
-        series[1]["points"].as_array().unwrap().len(),
-        10,
-        "one each ten seconds"
-    );
-    assert_eq!(series[2]["points"][3][1], 1200.0);
+    assert_eq!(series[1]["unit"], "kW");
+    assert_eq!(series[2]["points"].as_array().unwrap().len(), stored.len());
 
-    let broken = hall.site.points[1].tag.clone();
-    hall.get(&format!("/api/v1/series?tags={broken}"))
+    hall.get(&format!("/api/v1/series?tags={BROKEN}"))
         .await
         .is_problem(503, "segment 7");
     hall.get("/api/v1/series").await.is_problem(400, "tags");
@@ -458,24 +452,38 @@ async fn metrics_parse_and_the_dashboard_names_only_what_exists() {
             assert!(families.contains(name), "{line} has no head");
         }
     }
-    assert!(text.contains("isotherm_cycles_total 1\n"));
-    assert!(text.contains(r#"isotherm_point_quality{tag="cdu1.secondary_flow"} 1"#));
+    let has = |family: &str, labels: &str, value: &str| {
+        let site = serde_json::to_string(&hall.site.name).unwrap();
+        text.contains(&format!("{family}{{site={site}{labels}}} {value}"))
+    };
+    assert!(has("isotherm_cycles_total", "", "1\n"));
+    assert!(has("isotherm_point_quality", r#",tag="cdu1.secondary_flow""#, "1"));
     assert!(
-        !text.contains(r#"isotherm_point{tag="cdu1.secondary_flow""#),
+        !text.contains(r#",tag="cdu1.secondary_flow",unit="#),
         "an old reading is a gap"
     );
-    assert!(text.contains(&format!("isotherm_setpoint{{tag=\"{SETPOINT}\"}} 31.5\n")));
-    assert!(text.contains(r#"isotherm_heat_forecast_upper_kilowatts{equipment="cdu1",horizon_s="3600"} 340"#));
-    assert!(text.contains(r#"isotherm_events_total{severity="warning",code="stale_reading"} 1"#));
-    assert!(text.contains(r#"isotherm_device_connected{device="cdu2"} 0"#));
-    assert!(text.contains("isotherm_feed_unknown_nodes 2\n") && text.contains("isotherm_feed_failures_total 3\n"));
-    assert!(text.contains("isotherm_feed_clock_ahead_seconds -7\n"));
+    assert!(has("isotherm_setpoint", &format!(",tag=\"{SETPOINT}\""), "31.5\n"));
+    let ahead = r#",equipment="cdu1",horizon_s="3600""#;
+    assert!(has("isotherm_heat_forecast_upper_kilowatts", ahead, "340"));
+    assert!(has(
+        "isotherm_events_total",
+        r#",severity="warning",code="stale_reading""#,
+        "1"
+    ));
+    assert!(has("isotherm_device_connected", r#",device="cdu2""#, "0"));
+    assert!(has("isotherm_feed_unknown_nodes", "", "2\n") && has("isotherm_feed_failures_total", "", "3\n"));
+    assert!(has("isotherm_feed_clock_ahead_seconds", "", "-7\n"));
 
-    let dashboard = include_str!("../../grafana/dashboards/hall.json");
-    let dashboard: Value = serde_json::from_str(dashboard).unwrap();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/grafana/dashboards/prometheus");
+    let files = std::fs::read_dir(folder).unwrap();
+    let dashboards = files.map(|file| std::fs::read(file.unwrap().path()).unwrap());
+    let panels = dashboards.flat_map(|bytes| {
+        let dashboard: Value = serde_json::from_slice(&bytes).unwrap();
+        dashboard["panels"].as_array().unwrap().clone()
+    });
     let mut used = BTreeSet::new();
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    for panel in dashboard["panels"].as_array().unwrap() {
+    for panel in panels {
         for target in panel["targets"].as_array().into_iter().flatten() {
             let expression = target["expr"].as_str().unwrap();
             let words = expression

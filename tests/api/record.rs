@@ -83,6 +83,7 @@ pub(crate) fn record(site: &Site, cycle: u64, requests: Vec<Request>) -> CycleRe
         safety: judged(site),
         commands: vec![held.unwrap_or(planned)],
         account: account(),
+        page: None,
         events: vec![
             event(Severity::Warning, "stale_reading", "cdu1.secondary_flow is old".into()),
             event(Severity::Info, "job_start", format!("job {cycle} starts")),

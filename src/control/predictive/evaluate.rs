@@ -126,7 +126,8 @@ impl<'a> Trial<'a> {
         };
         let ladders: Option<Vec<_>> = unit.cdus.iter().map(|cdu| Ladder::new(view, learned, cdu.0)).collect();
         let hour = view.now.local_hour();
-        let carbon = site.prices.carbon_g_per_kwh_at(hour) / 1000.0 * site.prices.carbon_per_kg;
+        let wall_ms = view.now.wall_ms;
+        let carbon = site.carbon_g_per_kwh(wall_ms, hour) / 1000.0 * site.prices.carbon_per_kg;
         Ok(Self {
             view,
             learned,
@@ -137,7 +138,7 @@ impl<'a> Trial<'a> {
             header,
             plate,
             water: (write.min, write.max),
-            price: site.prices.energy_at(hour) + carbon,
+            price: site.energy_price(wall_ms, hour) + carbon,
         })
     }
 

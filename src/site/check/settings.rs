@@ -1,11 +1,28 @@
 //! Whether the settings make sense: limits, prices, addresses, names.
 
-use crate::site::findings::Findings;
-use crate::site::{Band, Prices, Site, WorkloadSettings};
+use crate::site::findings::{Findings, unknown};
+use crate::site::{Band, Disclosure, Prices, Site, WorkloadSettings};
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 /// The dirtiest grids emit about 1 kg per kWh; more than this is a wrong unit.
 const MOST_CARBON_G_PER_KWH: f64 = 2000.0;
+/// Keys of the ledger's indicators, which a threshold may name.
+pub(crate) const INDICATORS: &[&str] = &[
+    "pue",
+    "ppue_cooling",
+    "itue",
+    "tue",
+    "ref",
+    "erf",
+    "ere",
+    "cer",
+    "cue",
+    "cue_market",
+    "wue",
+    "wue_source",
+];
+
 const SHORTEST_TOKEN: usize = 16;
 
 pub(super) fn check(site: &Site, findings: &Findings<'_>) {
@@ -16,6 +33,7 @@ pub(super) fn check(site: &Site, findings: &Findings<'_>) {
     falling("chip_margin_k", &limits.chip_margin_k, findings);
     falling("dew_point_margin_k", &limits.dew_point_margin_k, findings);
     prices(&site.prices, findings);
+    disclosure(&site.disclosure, findings);
     identity(site, findings);
     addresses(site, findings);
     let (resets, cycle) = (&site.control.trim_respond, site.control.cycle_s);
@@ -70,6 +88,33 @@ fn prices(prices: &Prices, findings: &Findings<'_>) {
     {
         let message = format!("is {value}; write gCO2e per kWh, from 0 to {MOST_CARBON_G_PER_KWH}");
         findings.add(format!("prices.carbon_g_per_kwh.[{}]", hour + 1), message);
+    }
+}
+
+fn disclosure(told: &Disclosure, findings: &Findings<'_>) {
+    let kinds = ["enterprise", "colocation", "co-hosting"];
+    if !kinds.contains(&told.kind.as_str()) {
+        findings.add("disclosure.kind", unknown("value", &told.kind, &kinds));
+    }
+    let since = &told.in_operation_since;
+    if !since.is_empty() && format!("{since}-01").parse::<Date>().is_err() {
+        findings.add(
+            "disclosure.in_operation_since",
+            format!("is `{since}`; write year and month, such as \"2026-01\""),
+        );
+    }
+    for (index, threshold) in told.thresholds.iter().enumerate() {
+        let path = format!("disclosure.thresholds.[{}]", index + 1);
+        if threshold.from.parse::<Date>().is_err() {
+            let message = format!("is `{}`; write a day, such as \"2027-07-01\"", threshold.from);
+            findings.add(format!("{path}.from"), message);
+        }
+        if !INDICATORS.contains(&threshold.indicator.as_str()) {
+            findings.add(
+                format!("{path}.indicator"),
+                unknown("indicator", &threshold.indicator, INDICATORS),
+            );
+        }
     }
 }
 
