@@ -6,6 +6,7 @@
 mod check;
 #[cfg(feature = "sim")]
 mod demo;
+mod export;
 mod logging;
 #[cfg(feature = "sim")]
 mod matrix;
@@ -55,6 +56,8 @@ enum Command {
     Train(train::Args),
     /// Print the energy, water, heat, carbon and cost of each recorded day.
     Report(report::Args),
+    /// Write the recorded samples as CSV or Parquet.
+    Export(export::Args),
     /// Run recorded cycles again and compare every bit.
     Replay(replay::Args),
 }
@@ -97,6 +100,7 @@ pub fn run() -> ExitCode {
         Command::Trial(args) => trial::run(&args),
         Command::Train(args) => train::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Replay(args) => replay::run(&args),
     };
     match done {

@@ -2,13 +2,15 @@
 
 use super::clock::Clock;
 use super::keeper::{Checkpoint, Entry, Keeper};
-use super::show::show;
+use super::show::{Around, show};
+use super::watch::Watch;
 use crate::api::Board;
 use crate::cycle::{self, Core, Inputs, Mind};
 use crate::field::Field;
 use crate::safety::{self, Commands};
 use crate::site::StrategyKind;
 use crate::snapshot::{Now, Request};
+use crate::store::Forwarder;
 use crate::workload::Feed;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
@@ -39,6 +41,7 @@ pub(super) struct ControlLoop {
     pub field: Field,
     pub feed: Feed,
     pub keeper: Keeper,
+    pub forwarder: Option<Forwarder>,
     pub board: Board,
     pub requests: mpsc::Receiver<Request>,
     pub stop: watch::Receiver<bool>,
@@ -51,7 +54,7 @@ impl ControlLoop {
         self.first_readings(period).await;
         let mut ticks = tokio::time::interval(period);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-        let mut pace = Pace::default();
+        let (mut pace, mut watch) = (Pace::default(), Watch::default());
         let mut imposed_left = 0_u32;
         let mut checkpointed_ms = None;
         let mut due = Instant::now();
@@ -98,7 +101,14 @@ impl ControlLoop {
             for event in &outcome.record.events {
                 log(event);
             }
-            let figures = show(&mut self.board, &outcome.record, &pace, &self.field, &self.keeper);
+            let mut around = Around {
+                pace: &pace,
+                field: &self.field,
+                keeper: &self.keeper,
+                forwarder: self.forwarder.as_ref(),
+                watch: &mut watch,
+            };
+            let figures = show(&mut self.board, &outcome.record, &mut around);
             self.keeper.keep(Entry::Cycle(Box::new(outcome.record)), Some(figures));
             notify(&[sd_notify::NotifyState::Watchdog]);
             if self.mind.cycle == 1 {
@@ -156,6 +166,9 @@ impl ControlLoop {
         );
         self.field.apply(&commands);
         self.field.shutdown().await;
+        if let Some(forwarder) = self.forwarder {
+            forwarder.stop().await;
+        }
         let checkpoint = Checkpoint { now, mind: self.mind };
         self.keeper.keep(Entry::Checkpoint(Box::new(checkpoint)), None);
         self.keeper.finish();
@@ -177,7 +190,7 @@ fn notify(states: &[sd_notify::NotifyState<'_>]) {
     }
 }
 
-fn log(event: &crate::snapshot::Event) {
+pub(super) fn log(event: &crate::snapshot::Event) {
     use crate::snapshot::Severity;
     let (code, subject, text) = (&event.code, &event.subject, &event.text);
     match event.severity {

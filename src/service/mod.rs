@@ -7,6 +7,7 @@ mod control_loop;
 mod keeper;
 mod show;
 mod start;
+mod watch;
 
 pub use keeper::{Checkpoint, Entry};
 pub use start::{Options, Service, ServiceError, load_model, runtime, signals, start};

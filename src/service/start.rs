@@ -9,7 +9,7 @@ use crate::cycle::{Core, Mind};
 use crate::field::Field;
 use crate::forecast::JobModel;
 use crate::site::Site;
-use crate::store::{Disk, RealDisk, Store};
+use crate::store::{Disk, Forwarder, Pace, RealDisk, Store};
 use crate::workload::Feed;
 use jiff::tz::TimeZone;
 use std::net::SocketAddr;
@@ -87,6 +87,9 @@ pub enum ServiceError {
         /// Cause.
         source: std::io::Error,
     },
+    /// The forwarding cannot work as configured.
+    #[error("{0}")]
+    Forward(String),
     /// A thread could not be started.
     #[error("a thread could not be started")]
     Thread(#[source] std::io::Error),
@@ -188,6 +191,7 @@ pub async fn start(site: Site, options: Options) -> Result<Service, ServiceError
     let field = Field::start(Arc::clone(&site), now.clone(), options.speed);
     let feed = Feed::start(Arc::clone(&site), now, options.speed);
     let keeper = Keeper::start(store, Arc::clone(&site)).map_err(ServiceError::Thread)?;
+    let forwarder = Forwarder::start(&site, keeper.store(), Pace::default()).map_err(ServiceError::Forward)?;
     let (stop, stopped) = watch::channel(false);
     let (request_sender, requests) = mpsc::channel(REQUESTS);
 
@@ -205,6 +209,7 @@ pub async fn start(site: Site, options: Options) -> Result<Service, ServiceError
         field,
         feed,
         keeper,
+        forwarder,
         board,
         requests,
         stop: stopped,

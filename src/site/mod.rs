@@ -28,8 +28,9 @@ pub use ids::{
     AirUnitId, CduId, DeviceId, EquipmentId, LoopId, MeterId, PointId, RackId, RejectionId, ReuseId, ZoneId,
 };
 pub use limits::{
-    ApiSettings, Authority, Band, ControlSettings, ForecastSettings, Limits, MqttSettings, Prices, SafetySettings,
-    StoreSettings, StrategyKind, TariffWindow, TrimRespondSettings, WorkloadSettings,
+    ApiSettings, Authority, Band, ControlSettings, ForecastSettings, ForwardProtocol, ForwardSettings, Limits,
+    MqttSettings, Prices, ReadBack, SafetySettings, StoreSettings, StrategyKind, TariffWindow, TrimRespondSettings,
+    WorkloadSettings,
 };
 pub use load::{Mistake, load, load_embedded};
 pub use points::{
@@ -92,6 +93,8 @@ pub struct Site {
     pub api: ApiSettings,
     /// Local record.
     pub store: StoreSettings,
+    /// The forwarding to a database.
+    pub forward: ForwardSettings,
     /// SHA-256 of the merged configuration, hex: names it in records.
     pub hash: String,
 }

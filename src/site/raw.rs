@@ -8,8 +8,8 @@ use super::topology::{
     RejectionNameplate, ReuseNameplate,
 };
 use super::{
-    ApiSettings, Authority, ControlSettings, ForecastSettings, Limits, MqttSettings, Prices, SafetySettings,
-    StoreSettings, WorkloadSettings,
+    ApiSettings, Authority, ControlSettings, ForecastSettings, ForwardSettings, Limits, MqttSettings, Prices,
+    SafetySettings, StoreSettings, WorkloadSettings,
 };
 use serde::Deserialize;
 use toml::{Table, Value};
@@ -26,6 +26,7 @@ pub(super) struct Raw {
     pub(super) mqtt: MqttSettings,
     pub(super) api: ApiSettings,
     pub(super) store: StoreSettings,
+    pub(super) forward: ForwardSettings,
     pub(super) zones: Vec<Entry<ZoneLinks, NoKeys>>,
     pub(super) loops: Vec<Entry<LoopLinks, LoopNameplate>>,
     pub(super) cdus: Vec<Entry<OnLoop, CduNameplate>>,
@@ -121,7 +122,7 @@ enum WorkloadSource {
 }
 
 const SECTIONS: &[&str] = &[
-    "site", "limits", "prices", "control", "safety", "forecast", "workload", "mqtt", "api", "store",
+    "site", "limits", "prices", "control", "safety", "forecast", "workload", "mqtt", "api", "store", "forward",
 ];
 const OTHER_TABLES: &[&str] = &["zone", "points", "defaults"];
 
@@ -147,6 +148,7 @@ pub(super) fn read(findings: &Findings<'_>) -> Option<Raw> {
         mqtt: section(findings, "mqtt")?,
         api: section(findings, "api")?,
         store: section(findings, "store")?,
+        forward: section(findings, "forward")?,
         zones: entries(findings, "zone"),
         loops: entries(findings, "loop"),
         cdus: entries(findings, "cdu"),
