@@ -1,12 +1,12 @@
 //! Where the service hangs out each cycle and the readers look: the latest view and the events.
 
 use super::JobDesk;
-use super::metrics::{self, EventCounts};
+use super::metrics::{self, EventCounts, Take};
 use super::requests::Answer;
 use super::sheet::Sheet;
 use super::view::{
-    BooksView, CduView, ControlView, DeviceView, EventView, FeedView, ForecastView, JobView, JobsView, Mode, PaceView,
-    RackView, StoreView, View, ZoneView, rounded, rounded_band,
+    BooksView, CduView, ControlView, DeviceView, EventView, FeedView, ForecastView, ForwardView, JobView, JobsView,
+    Mode, PaceView, RackView, StoreView, View, ZoneView, rounded, rounded_band,
 };
 use crate::cycle::CycleRecord;
 use crate::ledger;
@@ -41,6 +41,10 @@ pub struct Edges {
     pub feed: FeedView,
     /// The local record.
     pub store: StoreView,
+    /// The forwarding, where there is one.
+    pub forward: Option<ForwardView>,
+    /// What happened there.
+    pub events: Vec<Event>,
 }
 
 /// The figures of one cycle under the names of `/metrics`, for the record.
@@ -54,7 +58,7 @@ pub struct Figures {
 impl Figures {
     /// Hands out each sample: the family's name without `isotherm_`, labels without the site, value. Points are not
     /// among them: their samples come from the snapshot, with times of their own.
-    pub fn each(&self, take: &mut dyn FnMut(&str, &[(&str, &str)], f64)) {
+    pub fn each(&self, take: Take<'_>) {
         metrics::samples(&self.site, &self.view, &self.event_counts, take);
     }
 }
@@ -135,7 +139,7 @@ impl Board {
     pub fn show(&mut self, record: &CycleRecord, edges: Edges) -> Figures {
         let events = {
             let mut memory = self.seen.memory();
-            for event in &record.events {
+            for event in record.events.iter().chain(&edges.events) {
                 memory.note(record.cycle, record.now.wall_ms, event);
             }
             memory.events.iter().rev().take(EVENTS_IN_VIEW).cloned().collect()
@@ -224,6 +228,7 @@ impl Board {
             },
             devices: edges.devices,
             store: edges.store,
+            forward: edges.forward,
             events,
             readings: sheet.readings,
             shown: Instant::now(),

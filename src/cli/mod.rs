@@ -7,6 +7,7 @@ mod audit;
 mod check;
 #[cfg(feature = "sim")]
 mod demo;
+mod export;
 #[cfg(feature = "sim")]
 mod faults;
 mod forecast;
@@ -69,6 +70,8 @@ enum Command {
     Report(report::Args),
     /// Verify the record's hash chains and list who did what and why.
     Audit(audit::Args),
+    /// Write the recorded samples as CSV or Parquet.
+    Export(export::Args),
     /// Run recorded cycles again and compare every bit.
     Replay(replay::Args),
 }
@@ -116,6 +119,7 @@ pub fn run() -> ExitCode {
         Command::Forecast(args) => forecast::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Audit(args) => audit::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Replay(args) => replay::run(&args),
     };
     match done {

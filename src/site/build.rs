@@ -145,6 +145,7 @@ pub(super) fn build(raw: Raw, profiles: Profiles, findings: &Findings<'_>) -> Si
         mqtt: raw.mqtt,
         api: raw.api,
         store: raw.store,
+        forward: raw.forward,
     }
 }
 

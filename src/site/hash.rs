@@ -10,6 +10,7 @@ const SECRETS: &[(&str, &str)] = &[
     ("api", "operator_token"),
     ("api", "feed_token"),
     ("workload", "token"),
+    ("forward", "token"),
 ];
 
 /// SHA-256, in hex, over the merged configuration in sorted order and the text of every profile in use.

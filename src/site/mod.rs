@@ -33,8 +33,9 @@ pub use ids::{
     AirUnitId, CduId, DeviceId, EquipmentId, LoopId, MeterId, PointId, RackId, RejectionId, ReuseId, ZoneId,
 };
 pub use limits::{
-    ApiSettings, Authority, Band, ControlSettings, ForecastSettings, Limits, MqttSettings, Prices, SafetySettings,
-    Secret, StoreSettings, StrategyKind, TariffWindow, TrimRespondSettings, WorkloadSettings,
+    ApiSettings, Authority, Band, ControlSettings, ForecastSettings, ForwardProtocol, ForwardSettings, Limits,
+    MqttSettings, Prices, ReadBack, SafetySettings, Secret, StoreSettings, StrategyKind, TariffWindow,
+    TrimRespondSettings, WorkloadSettings,
 };
 pub use load::{Mistake, load, load_embedded};
 pub use node_finder::NodeFinder;
@@ -109,6 +110,8 @@ pub struct Site {
     pub api: ApiSettings,
     /// Local record.
     pub store: StoreSettings,
+    /// The forwarding to a database.
+    pub forward: ForwardSettings,
     /// SHA-256 of the merged configuration, hex: names it in records.
     pub hash: String,
     /// SHA-256 of the limits alone (`[limits]`, `[safety]` and `[points]`), hex: what [`SafetySettings::limits_pin`] pins.

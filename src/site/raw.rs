@@ -8,8 +8,8 @@ use super::topology::{
     RejectionNameplate, ReuseNameplate,
 };
 use super::{
-    ApiSettings, Authority, ControlSettings, Disclosure, ForecastSettings, GridSettings, LedgerSettings, Limits,
-    MqttSettings, Prices, SafetySettings, Secret, StoreSettings, WorkloadSettings,
+    ApiSettings, Authority, ControlSettings, Disclosure, ForecastSettings, ForwardSettings, GridSettings,
+    LedgerSettings, Limits, MqttSettings, Prices, SafetySettings, Secret, StoreSettings, WorkloadSettings,
 };
 use serde::Deserialize;
 use toml::{Table, Value};
@@ -26,6 +26,7 @@ pub(super) struct Raw {
     pub(super) mqtt: MqttSettings,
     pub(super) api: ApiSettings,
     pub(super) store: StoreSettings,
+    pub(super) forward: ForwardSettings,
     pub(super) zones: Vec<Entry<ZoneLinks, NoKeys>>,
     pub(super) loops: Vec<Entry<LoopLinks, LoopNameplate>>,
     pub(super) cdus: Vec<Entry<OnLoop, CduNameplate>>,
@@ -146,6 +147,7 @@ const SECTIONS: &[&str] = &[
     "mqtt",
     "api",
     "store",
+    "forward",
     "grid",
     "ledger",
     "disclosure",
@@ -174,6 +176,7 @@ pub(super) fn read(findings: &Findings<'_>) -> Option<Raw> {
         mqtt: section(findings, "mqtt")?,
         api: section(findings, "api")?,
         store: section(findings, "store")?,
+        forward: section(findings, "forward")?,
         zones: entries(findings, "zone"),
         loops: entries(findings, "loop"),
         cdus: entries(findings, "cdu"),

@@ -155,9 +155,9 @@ export function devices() {
   const summary = h("p", { class: "muted" });
   const list = table([T.device, T.link, T.lastAnswer, T.errors]);
   byId("devices").append(summary, list.node);
-  return ({ devices, store }) => {
+  return ({ devices, store, forward }) => {
     const up = devices.filter((device) => device.connected).length;
-    say(summary, `${T.devicesSummary(up, devices.length)} · ${T.store(store.state, store.segments, bytes(store.bytes))}`);
+    say(summary, `${T.devicesSummary(up, devices.length)} · ${T.store(store.state, store.segments, bytes(store.bytes))}${forward ? ` · ${T.forward(forward, duration(forward.lag_s))}` : ""}`);
     const order = [...devices].sort((a, b) => a.connected - b.connected);
     keyed(list.body, order, (device) => device.id, () => textRow(4), (row, device) =>
       row.update([device.id, device.connected ? `✓ ${T.connected}` : `✖ ${T.disconnected(device.last_error)}`, device.age_s === null ? T.never : duration(device.age_s), String(device.errors)], device.connected ? null : "alarm"));

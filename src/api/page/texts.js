@@ -110,6 +110,7 @@ export const T = {
   connected: "Connected", disconnected: (error) => (error ? `Disconnected: ${error}` : "Disconnected"), never: "never",
   devicesSummary: (up, all) => `${up} of ${all} connected`,
   store: (state, segments, size) => `Record: ${state}, ${segments} segments, ${size}`,
+  forward: ({ target, state, backlog, rejected, canary }, lag) => `Forwarding to ${target}: ${state}${backlog ? `, ${lag} behind (${backlog} samples)` : ""}${rejected ? `, ${rejected} refused` : ""}${canary === false ? ", canary missing" : ""}`,
 
   stop: "Stop now",
   setStrategy: "Strategy …",

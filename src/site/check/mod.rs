@@ -4,6 +4,7 @@
 //! that one mistake does not bring others with it: every rule is written as a comparison that is true where it is broken.
 
 mod equipment;
+mod forward;
 mod review;
 mod settings;
 
@@ -20,6 +21,7 @@ use std::collections::BTreeSet;
 pub(super) fn check(site: &Site, findings: &Findings<'_>) {
     equipment::check(site, findings);
     settings::check(site, findings);
+    forward::check(&site.forward, findings);
 }
 
 /// Notes every id that cannot serve as a name, before the ids are resolved.
