@@ -14,20 +14,30 @@ const WALLS: &[(&str, &[&str])] = &[
     ("snapshot", &["site"]),
     ("forecast", &["site", "snapshot"]),
     ("control", &["site", "snapshot"]),
+    ("alarms", &["snapshot"]),
+    ("advice", &["site", "snapshot", "control"]),
     ("safety", &["site", "snapshot"]),
     ("ledger", &["site", "snapshot"]),
     (
         "cycle",
-        &["site", "snapshot", "forecast", "control", "safety", "ledger"],
+        &[
+            "site", "snapshot", "forecast", "control", "safety", "ledger", "alarms", "advice",
+        ],
     ),
     ("field", &["site", "snapshot", "safety"]),
     ("workload", &["site", "snapshot", "forecast"]),
     ("store", &["site", "snapshot"]),
-    ("api", &["site", "snapshot", "cycle", "ledger", "safety", "forecast"]),
+    (
+        "api",
+        &[
+            "site", "snapshot", "cycle", "ledger", "safety", "forecast", "alarms", "advice",
+        ],
+    ),
     (
         "service",
         &[
-            "site", "snapshot", "forecast", "safety", "cycle", "field", "workload", "store", "api", "ledger",
+            "site", "snapshot", "forecast", "safety", "cycle", "field", "workload", "store", "api", "ledger", "alarms",
+            "advice",
         ],
     ),
     (
@@ -37,7 +47,9 @@ const WALLS: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms that must be pure: same inputs, same bits.
-const PURE: &[&str] = &["snapshot", "forecast", "control", "safety", "ledger", "cycle"];
+const PURE: &[&str] = &[
+    "snapshot", "forecast", "control", "safety", "ledger", "cycle", "alarms", "advice",
+];
 
 /// What a pure room must not name, with what to use instead.
 const IMPURE: &[(&str, &str)] = &[

@@ -4,9 +4,11 @@ use super::requests::Answer;
 use super::sheet::Sheet;
 use super::trend::Trend;
 use super::view::{
-    BooksView, CduView, ControlView, DeviceView, EventView, ForecastView, JobView, JobsView, Mode, PaceView, RackView,
-    StoreView, View, ZoneView, rounded, rounded_band,
+    AlarmView, BooksView, CduView, ControlView, DeviceView, EventView, ForecastView, JobView, JobsView, Mode, PaceView,
+    RackView, RideView, ScoreView, StoreView, View, ZoneView, rounded, rounded_band,
 };
+use crate::advice;
+use crate::alarms::Alarm;
 use crate::cycle::CycleRecord;
 use crate::ledger;
 use crate::site::{EquipmentId, PointId, Site};
@@ -22,6 +24,8 @@ pub const EVENTS: usize = 500;
 const EVENTS_IN_VIEW: usize = 40;
 /// How far back an event in the same words is found and counted instead of listed again.
 const EVENTS_MERGED: usize = 30;
+/// Alarms in a view.
+const ALARMS_IN_VIEW: usize = 200;
 /// Jobs in a view.
 const JOBS_IN_VIEW: usize = 200;
 
@@ -38,6 +42,8 @@ pub struct Edges {
     pub devices: Vec<DeviceView>,
     /// The local record.
     pub store: StoreView,
+    /// The alarms, oldest first.
+    pub alarms: Vec<Alarm>,
 }
 
 /// What outlives one view.
@@ -48,6 +54,8 @@ pub(super) struct Memory {
     /// Occurrences by severity and code since start.
     pub event_counts: BTreeMap<(Severity, String), u64>,
     pub trend: Trend,
+    /// Oldest first.
+    pub alarms: Vec<AlarmView>,
     /// Events noted since start.
     noted: u64,
 }
@@ -92,6 +100,7 @@ impl Board {
             events: VecDeque::new(),
             event_counts: BTreeMap::new(),
             trend: Trend::new(&site),
+            alarms: Vec::new(),
             noted: 0,
         };
         let (view, seen_view) = watch::channel(None);
@@ -115,8 +124,10 @@ impl Board {
 
     /// Shows a cycle: views, events and answers to the requests that it took.
     pub fn show(&mut self, record: &CycleRecord, edges: Edges) {
+        let alarms: Vec<AlarmView> = edges.alarms.iter().map(AlarmView::of).collect();
         let events = {
             let mut memory = self.seen.memory();
+            memory.alarms = alarms;
             for event in &record.events {
                 memory.note(record.cycle, record.now.wall_ms, event);
             }
@@ -144,6 +155,7 @@ impl Board {
                 heat: band(&record.heat.racks, index),
             })
             .collect();
+        let rides = advice::ride_through(site, &record.inputs.snapshot, &record.heat);
         let cdus = site.cdus.iter().enumerate().map(|(index, cdu)| {
             let margins = cdu.racks.iter().filter_map(|rack| {
                 let rack = &racks.get(rack.0)?.equipment;
@@ -155,6 +167,11 @@ impl Board {
                 heat: band(&record.heat.cdus, index),
                 worst_margin_k: worst.as_ref().map(|(margin, _)| *margin),
                 worst_rack: worst.map(|(_, rack)| rack),
+                ride: rides.get(index).map_or_else(RideView::default, |ride| RideView {
+                    flow_s: ride.flow_s.map(rounded),
+                    pump_s: ride.pump_s.map(rounded),
+                    tower_s: ride.tower_s.map(rounded),
+                }),
             }
         });
         let cdus = cdus.collect();
@@ -194,13 +211,16 @@ impl Board {
                 notes: record.heat.notes.clone(),
             },
             jobs: jobs(record),
-            books: BooksView {
-                account: record.account.clone(),
-                today_indicators: ledger::indicators(&record.account.today),
-                total_indicators: ledger::indicators(&record.account.total),
-            },
+            books: books(record),
             devices: edges.devices,
             store: edges.store,
+            alarms: edges
+                .alarms
+                .iter()
+                .rev()
+                .take(ALARMS_IN_VIEW)
+                .map(AlarmView::of)
+                .collect(),
             events,
             readings: sheet.readings,
             shown: Instant::now(),
@@ -272,6 +292,18 @@ fn zones(site: &Site, record: &CycleRecord) -> Vec<ZoneView> {
         .collect()
 }
 
+fn books(record: &CycleRecord) -> BooksView {
+    let today_indicators = ledger::indicators(&record.account.today);
+    let total_indicators = ledger::indicators(&record.account.total);
+    BooksView {
+        account: record.account.clone(),
+        today_score: ScoreView::of(&today_indicators),
+        total_score: ScoreView::of(&total_indicators),
+        today_indicators,
+        total_indicators,
+    }
+}
+
 fn jobs(record: &CycleRecord) -> JobsView {
     let queue = &record.inputs.queue;
     let mut shown = JobsView {
@@ -324,6 +356,7 @@ mod tests {
             events: VecDeque::new(),
             event_counts: BTreeMap::new(),
             trend: Trend::new(&site),
+            alarms: Vec::new(),
             noted: 0,
         };
         let event = |text: String| Event {

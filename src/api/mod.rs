@@ -35,8 +35,8 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, watch};
 pub use trend::Sample;
 pub use view::{
-    BooksView, CduView, ControlView, DeviceView, EquipmentView, EventView, ForecastView, JobView, JobsView, Mode,
-    OwnerView, PaceView, RackView, ReadingView, SetpointView, StoreView, View, ZoneView,
+    AlarmView, BooksView, CduView, ControlView, DeviceView, EquipmentView, EventView, ForecastView, JobView, JobsView,
+    Mode, OwnerView, PaceView, RackView, ReadingView, RideView, ScoreView, SetpointView, StoreView, View, ZoneView,
 };
 
 /// Most live streams at a time.

@@ -2,6 +2,7 @@
 
 use super::problem::Problem;
 use super::shapes;
+use crate::alarms::SHELVE_MAX_S;
 use crate::cycle::CycleRecord;
 use crate::site::{Authority, Site, StrategyKind, ZoneId};
 use crate::snapshot::{Author, Request, RequestKind};
@@ -33,10 +34,20 @@ pub(super) enum Body {
     /// Release every zone to the plant as found, and observe.
     // Braces, since serde does not deny unknown fields of a unit variant.
     Stop {},
+    /// Say that an alarm has been seen.
+    Acknowledge { alarm: u64 },
+    /// Put an alarm aside for a time, s.
+    Shelve { alarm: u64, for_s: f64 },
+    /// Take an alarm off the shelf.
+    Unshelve { alarm: u64 },
+    /// In advise: let a zone's plan be written for a time, s.
+    AcceptPlan { zone: String, for_s: f64 },
+    /// In advise: do not let it be written, or no longer.
+    DeclinePlan { zone: String },
 }
 
 /// What the bodies look like, for the error messages.
-const FORMS: &str = r#"{"kind": "override", "tag": "cdu1.secondary_supply_temperature_setpoint", "value": 30, "for_s": 1800}, {"kind": "clear_override", "tag": ...}, {"kind": "set_authority", "zone": ..., "authority": "observe"|"advise"|"bounded"|"full"}, {"kind": "set_strategy", "strategy": "fixed"|"trim_respond"|"predictive"} or {"kind": "stop"}"#;
+const FORMS: &str = r#"{"kind": "override", "tag": "cdu1.secondary_supply_temperature_setpoint", "value": 30, "for_s": 1800}, {"kind": "clear_override", "tag": ...}, {"kind": "set_authority", "zone": ..., "authority": "observe"|"advise"|"bounded"|"full"}, {"kind": "set_strategy", "strategy": "fixed"|"trim_respond"|"predictive"}, {"kind": "acknowledge", "alarm": 12}, {"kind": "shelve", "alarm": 12, "for_s": 3600}, {"kind": "unshelve", "alarm": 12}, {"kind": "accept_plan", "zone": ..., "for_s": 1800}, {"kind": "decline_plan", "zone": ...} or {"kind": "stop"}"#;
 
 /// The request in a body, by its author.
 pub(super) fn parse(site: &Site, body: &[u8]) -> Result<Request, Problem> {
@@ -48,16 +59,23 @@ pub(super) fn parse(site: &Site, body: &[u8]) -> Result<Request, Problem> {
             let point = site.point(&tag).ok_or_else(|| unknown_tag(&tag))?;
             RequestKind::ClearOverride { point }
         }
-        Body::SetAuthority { zone, authority } => {
-            let index = site.zones.iter().position(|known| known.name == zone).ok_or_else(|| {
-                let names: Vec<_> = site.zones.iter().map(|zone| zone.name.as_str()).collect();
-                Problem::bad_request(format!("there is no zone `{zone}`: send one of {}", names.join(", ")))
-            })?;
-            RequestKind::SetAuthority {
-                zone: ZoneId(index),
-                authority,
-            }
-        }
+        Body::SetAuthority { zone, authority } => RequestKind::SetAuthority {
+            zone: zone_of(site, &zone)?,
+            authority,
+        },
+        Body::Acknowledge { alarm } => RequestKind::Acknowledge { alarm },
+        Body::Shelve { alarm, for_s } => RequestKind::Shelve {
+            alarm,
+            for_s: lasting("an alarm on the shelf", for_s, SHELVE_MAX_S)?,
+        },
+        Body::Unshelve { alarm } => RequestKind::Unshelve { alarm },
+        Body::AcceptPlan { zone, for_s } => RequestKind::AcceptPlan {
+            zone: zone_of(site, &zone)?,
+            for_s: lasting("an accepted plan", for_s, site.safety.override_max_s)?,
+        },
+        Body::DeclinePlan { zone } => RequestKind::DeclinePlan {
+            zone: zone_of(site, &zone)?,
+        },
         Body::SetStrategy { strategy } => RequestKind::SetStrategy { strategy },
         Body::Stop {} => RequestKind::Stop,
     };
@@ -65,6 +83,23 @@ pub(super) fn parse(site: &Site, body: &[u8]) -> Result<Request, Problem> {
         author: Author::Operator(site.api.operator_name.clone()),
         kind,
     })
+}
+
+fn zone_of(site: &Site, zone: &str) -> Result<ZoneId, Problem> {
+    let index = site.zones.iter().position(|known| known.name == zone).ok_or_else(|| {
+        let names: Vec<_> = site.zones.iter().map(|zone| zone.name.as_str()).collect();
+        Problem::bad_request(format!("there is no zone `{zone}`: send one of {}", names.join(", ")))
+    })?;
+    Ok(ZoneId(index))
+}
+
+fn lasting(what: &str, for_s: f64, longest: f64) -> Result<f64, Problem> {
+    if for_s > 0.0 && for_s <= longest {
+        return Ok(for_s);
+    }
+    Err(Problem::bad_request(format!(
+        "{what} cannot last {for_s} s: send `for_s` above 0 and up to {longest}"
+    )))
 }
 
 fn override_of(site: &Site, tag: &str, value: f64, for_s: f64) -> Result<RequestKind, Problem> {
@@ -82,12 +117,7 @@ fn override_of(site: &Site, tag: &str, value: f64, for_s: f64) -> Result<Request
             write.min, write.max
         )));
     }
-    let longest = site.safety.override_max_s;
-    if !(for_s > 0.0 && for_s <= longest) {
-        return Err(Problem::bad_request(format!(
-            "an override cannot last {for_s} s: send `for_s` above 0 and up to {longest}"
-        )));
-    }
+    let for_s = lasting("an override", for_s, site.safety.override_max_s)?;
     Ok(RequestKind::Override { point, value, for_s })
 }
 
@@ -150,6 +180,20 @@ impl Answer {
                     ));
                 }
             }
+            RequestKind::AcceptPlan { zone, .. } | RequestKind::DeclinePlan { zone } => {
+                answer.of_events(
+                    &site
+                        .zones
+                        .get(zone.0)
+                        .map_or_else(String::new, |zone| zone.name.clone()),
+                    record,
+                );
+            }
+            RequestKind::Acknowledge { alarm }
+            | RequestKind::Shelve { alarm, .. }
+            | RequestKind::Unshelve { alarm } => {
+                answer.of_events(&format!("alarm {alarm}"), record);
+            }
             RequestKind::Stop => {
                 answer.accepted = record
                     .safety
@@ -159,6 +203,16 @@ impl Answer {
             }
         }
         answer
+    }
+
+    /// It was taken unless the cycle says that it was asked in vain.
+    fn of_events(&mut self, subject: &str, record: &CycleRecord) {
+        let refused = record
+            .events
+            .iter()
+            .filter(|event| event.code == "request_refused" && event.subject == subject);
+        self.notes.extend(refused.map(|event| event.text.clone()));
+        self.accepted = self.notes.is_empty();
     }
 
     fn note_tag(&mut self, tag: &str, record: &CycleRecord) {

@@ -1,7 +1,7 @@
 //! All that a controller remembers from one cycle to the next.
 
 use crate::site::StrategyKind;
-use crate::{control, forecast, ledger, safety};
+use crate::{alarms, control, forecast, ledger, safety};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -20,6 +20,8 @@ pub struct Mind {
     pub safety: safety::State,
     /// The books.
     pub ledger: ledger::State,
+    /// The alarms.
+    pub alarms: alarms::State,
 }
 
 impl Mind {
@@ -32,6 +34,7 @@ impl Mind {
             control: control::State::default(),
             safety: safety::State::default(),
             ledger: ledger::State::default(),
+            alarms: alarms::State::default(),
         }
     }
 

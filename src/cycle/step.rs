@@ -6,7 +6,7 @@ use crate::forecast::JobModel;
 use crate::safety::Commands;
 use crate::site::{Site, StrategyKind};
 use crate::snapshot::{Author, Event, JobQueue, Now, Request, RequestKind, Severity, Snapshot};
-use crate::{control, forecast, ledger, safety};
+use crate::{alarms, control, forecast, ledger, safety};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -74,6 +74,8 @@ pub fn step(core: &Core, mind: &mut Mind, inputs: Inputs, now: Now) -> Outcome {
     let account = ledger::close(site, &inputs.snapshot, &mut mind.ledger, now);
 
     events.extend(report.events.iter().cloned());
+    let told = alarms::attend(&events, &inputs.requests, &mut mind.alarms, now);
+    events.extend(told);
     let commanded = commands.iter().map(|command| Commanded {
         point: command.point(),
         value: command.value(),

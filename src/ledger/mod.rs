@@ -90,6 +90,8 @@ pub struct Account {
     pub total: Totals,
     /// Since local midnight.
     pub today: Totals,
+    /// Power of the whole site now, kW.
+    pub site_kw: f64,
 }
 
 /// Longest time between two cycles, in cycles, over which rates may be integrated. Over longer gaps only counters know
@@ -128,6 +130,7 @@ pub fn close(site: &Site, snapshot: &Snapshot, state: &mut State, now: Now) -> A
         co2e_kg_per_h: entry.site_kw * carbon_g / 1000.0,
         total: state.total.clone(),
         today: state.today.clone(),
+        site_kw: entry.site_kw,
     }
 }
 

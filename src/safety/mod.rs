@@ -57,7 +57,7 @@ mod wishes;
 
 pub use commands::{Command, Commands};
 pub use facts::Facts;
-pub use report::{Change, Level, SafetyReport, ZoneReport};
+pub use report::{Change, Held, Level, SafetyReport, ZoneReport};
 pub use state::State;
 
 use crate::site::Site;
@@ -97,6 +97,7 @@ pub fn judge(
         zones: authority::report(site, facts, state),
         changes: round.changes,
         events: notices.close(site, &mut state.active),
+        overrides: requests::report(site, state, now),
     };
     (Commands::seal(state.cycle, round.commands), report)
 }

@@ -97,7 +97,14 @@ impl ControlLoop {
             for event in &outcome.record.events {
                 log(event);
             }
-            show(&mut self.board, &outcome.record, &pace, &self.field, &self.keeper);
+            show(
+                &mut self.board,
+                &outcome.record,
+                self.mind.alarms.alarms(),
+                &pace,
+                &self.field,
+                &self.keeper,
+            );
             self.keeper.keep(Entry::Cycle(Box::new(outcome.record)));
             notify(&[sd_notify::NotifyState::Watchdog]);
             if self.mind.cycle == 1 {

@@ -2,6 +2,7 @@
 
 use super::control_loop::Pace;
 use super::keeper::Keeper;
+use crate::alarms::Alarm;
 use crate::api::{Board, DeviceView, Edges, History, Sample, StoreView};
 use crate::cycle::CycleRecord;
 use crate::field::{Field, LinkStatus};
@@ -25,7 +26,14 @@ impl History for Past {
 }
 
 /// Hangs a cycle out.
-pub(super) fn show(board: &mut Board, record: &CycleRecord, pace: &Pace, field: &Field, keeper: &Keeper) {
+pub(super) fn show(
+    board: &mut Board,
+    record: &CycleRecord,
+    alarms: &[Alarm],
+    pace: &Pace,
+    field: &Field,
+    keeper: &Keeper,
+) {
     let devices = field
         .status()
         .into_iter()
@@ -37,6 +45,7 @@ pub(super) fn show(board: &mut Board, record: &CycleRecord, pace: &Pace, field: 
         overruns: pace.overruns,
         devices,
         store: store(keeper),
+        alarms: alarms.to_vec(),
     };
     board.show(record, edges);
 }

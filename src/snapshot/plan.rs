@@ -17,6 +17,18 @@ pub enum Author {
     Release,
 }
 
+impl Author {
+    /// The name in events.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Operator(name) => name,
+            Self::Strategy(kind) => kind.name(),
+            Self::Safety => "safety",
+            Self::Release => "release",
+        }
+    }
+}
+
 /// One wanted value.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Setpoint {

@@ -84,6 +84,7 @@ impl Hall {
                 segments: 2,
                 bytes: 4096,
             },
+            alarms: vec![],
         };
         self.board.show(record, edges);
     }
