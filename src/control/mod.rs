@@ -19,7 +19,7 @@ mod tests;
 mod trim_respond;
 
 use crate::site::{Point, Site, StrategyKind, WriteSpec};
-use crate::snapshot::{HeatForecast, Now, Plan, PlanStatus, Snapshot};
+use crate::snapshot::{Event, HeatForecast, Now, Plan, PlanStatus, Snapshot};
 use serde::{Deserialize, Serialize};
 use setpoints::Setpoints;
 use thermo::Quantity;
@@ -82,6 +82,11 @@ pub fn plan(
             plan
         }
     }
+}
+
+/// What the strategies have to say since they were last asked: equipment that is not what it should be.
+pub fn news(state: &mut State) -> Vec<Event> {
+    std::mem::take(&mut state.predictive.news)
 }
 
 fn by_trim_respond(view: &View<'_>, state: &mut State) -> Result<Plan, String> {

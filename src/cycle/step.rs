@@ -62,6 +62,7 @@ pub fn step(core: &Core, mind: &mut Mind, inputs: Inputs, now: Now) -> Outcome {
     );
     let strategy = inputs.imposed.unwrap_or(mind.strategy);
     let plan = control::plan(site, strategy, &inputs.snapshot, &heat, &mut mind.control, now);
+    events.extend(control::news(&mut mind.control));
     let (commands, report) = safety::judge(
         site,
         &facts,
