@@ -42,7 +42,9 @@ const WALLS: &[(&str, &[&str])] = &[
     ),
     (
         "trial",
-        &["site", "snapshot", "forecast", "safety", "cycle", "ledger", "workload"],
+        &[
+            "site", "snapshot", "forecast", "safety", "cycle", "ledger", "workload", "advice",
+        ],
     ),
 ];
 

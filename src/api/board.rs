@@ -4,8 +4,8 @@ use super::requests::Answer;
 use super::sheet::Sheet;
 use super::trend::Trend;
 use super::view::{
-    AlarmView, BooksView, CduView, ControlView, DeviceView, EventView, ForecastView, JobView, JobsView, Mode, PaceView,
-    RackView, RideView, ScoreView, StoreView, View, ZoneView, rounded, rounded_band,
+    AdviceView, AlarmView, BooksView, CduView, ControlView, DeviceView, EventView, ForecastView, JobView, JobsView,
+    Mode, PaceView, RackView, RideView, ScoreView, StoreView, View, ZoneView, rounded, rounded_band,
 };
 use crate::advice;
 use crate::alarms::Alarm;
@@ -44,6 +44,8 @@ pub struct Edges {
     pub store: StoreView,
     /// The alarms, oldest first.
     pub alarms: Vec<Alarm>,
+    /// Advice.
+    pub advice: advice::State,
 }
 
 /// What outlives one view.
@@ -214,6 +216,7 @@ impl Board {
             books: books(record),
             devices: edges.devices,
             store: edges.store,
+            advice: AdviceView::of(&edges.advice),
             alarms: edges
                 .alarms
                 .iter()

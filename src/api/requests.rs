@@ -40,6 +40,10 @@ pub(super) enum Body {
     Shelve { alarm: u64, for_s: f64 },
     /// Take an alarm off the shelf.
     Unshelve { alarm: u64 },
+    /// Take advice: what comes of it is followed.
+    TakeAdvice { advice: u64 },
+    /// Decline advice.
+    DeclineAdvice { advice: u64 },
     /// In advise: let a zone's plan be written for a time, s.
     AcceptPlan { zone: String, for_s: f64 },
     /// In advise: do not let it be written, or no longer.
@@ -47,7 +51,7 @@ pub(super) enum Body {
 }
 
 /// What the bodies look like, for the error messages.
-const FORMS: &str = r#"{"kind": "override", "tag": "cdu1.secondary_supply_temperature_setpoint", "value": 30, "for_s": 1800}, {"kind": "clear_override", "tag": ...}, {"kind": "set_authority", "zone": ..., "authority": "observe"|"advise"|"bounded"|"full"}, {"kind": "set_strategy", "strategy": "fixed"|"trim_respond"|"predictive"}, {"kind": "acknowledge", "alarm": 12}, {"kind": "shelve", "alarm": 12, "for_s": 3600}, {"kind": "unshelve", "alarm": 12}, {"kind": "accept_plan", "zone": ..., "for_s": 1800}, {"kind": "decline_plan", "zone": ...} or {"kind": "stop"}"#;
+const FORMS: &str = r#"{"kind": "override", "tag": "cdu1.secondary_supply_temperature_setpoint", "value": 30, "for_s": 1800}, {"kind": "clear_override", "tag": ...}, {"kind": "set_authority", "zone": ..., "authority": "observe"|"advise"|"bounded"|"full"}, {"kind": "set_strategy", "strategy": "fixed"|"trim_respond"|"predictive"}, {"kind": "acknowledge", "alarm": 12}, {"kind": "shelve", "alarm": 12, "for_s": 3600}, {"kind": "unshelve", "alarm": 12}, {"kind": "take_advice", "advice": 3}, {"kind": "decline_advice", "advice": 3}, {"kind": "accept_plan", "zone": ..., "for_s": 1800}, {"kind": "decline_plan", "zone": ...} or {"kind": "stop"}"#;
 
 /// The request in a body, by its author.
 pub(super) fn parse(site: &Site, body: &[u8]) -> Result<Request, Problem> {
@@ -69,6 +73,8 @@ pub(super) fn parse(site: &Site, body: &[u8]) -> Result<Request, Problem> {
             for_s: lasting("an alarm on the shelf", for_s, SHELVE_MAX_S)?,
         },
         Body::Unshelve { alarm } => RequestKind::Unshelve { alarm },
+        Body::TakeAdvice { advice } => RequestKind::TakeAdvice { advice },
+        Body::DeclineAdvice { advice } => RequestKind::DeclineAdvice { advice },
         Body::AcceptPlan { zone, for_s } => RequestKind::AcceptPlan {
             zone: zone_of(site, &zone)?,
             for_s: lasting("an accepted plan", for_s, site.safety.override_max_s)?,
@@ -193,6 +199,9 @@ impl Answer {
             | RequestKind::Shelve { alarm, .. }
             | RequestKind::Unshelve { alarm } => {
                 answer.of_events(&format!("alarm {alarm}"), record);
+            }
+            RequestKind::TakeAdvice { advice } | RequestKind::DeclineAdvice { advice } => {
+                answer.of_events(&format!("advice {advice}"), record);
             }
             RequestKind::Stop => {
                 answer.accepted = record

@@ -68,6 +68,8 @@ pub struct View {
     pub store: StoreView,
     /// The alarms, newest first; `/api/v1/alarms` has more.
     pub alarms: Vec<AlarmView>,
+    /// What a person could do, and what came of it.
+    pub advice: AdviceView,
     /// The latest events, newest first; `/api/v1/events` has more.
     pub events: Vec<EventView>,
     /// Every point's last reading, by `PointId`: for the metrics and the list of points.
@@ -471,6 +473,98 @@ impl AlarmView {
             shelved_by: shelved.map(|mark| mark.by.clone()),
             shelved_until_ms: shelved.map(|mark| mark.wall_ms),
             first_up: alarm.first_up,
+        }
+    }
+}
+
+/// What a person could do, and what came of it.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
+pub struct AdviceView {
+    /// What stands, the largest saving first.
+    pub open: Vec<OpenAdviceView>,
+    /// What was taken, newest first.
+    pub taken: Vec<TakenAdviceView>,
+}
+
+/// Advice that stands.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct OpenAdviceView {
+    /// Its number; never used again.
+    pub id: u64,
+    /// What could be done: a stable name.
+    pub kind: &'static str,
+    /// To what: an equipment, or the tag of a setpoint.
+    pub subject: String,
+    /// What is seen.
+    pub text: String,
+    /// What to do.
+    pub action: String,
+    /// Saved a day, in the site's currency.
+    pub money_per_day: f64,
+    /// Electricity saved a day, kWh.
+    pub kwh_per_day: f64,
+    /// Water saved a day, L.
+    pub litres_per_day: f64,
+    /// Carbon saved a day, kg.
+    pub co2e_kg_per_day: f64,
+    /// 0 to 1.
+    pub confidence: f64,
+    /// What could go wrong.
+    pub risk: String,
+    /// When it was raised, wall ms.
+    pub since_ms: i64,
+}
+
+/// Advice that was taken.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct TakenAdviceView {
+    /// Its number.
+    pub id: u64,
+    /// What was done.
+    pub kind: &'static str,
+    /// To what.
+    pub subject: String,
+    /// By whom.
+    pub taken_by: String,
+    /// When, wall ms.
+    pub taken_ms: i64,
+    /// What was promised a day, in the site's currency.
+    pub promised_per_day: f64,
+    /// What came a day; null in the first hour.
+    pub came_per_day: Option<f64>,
+    /// For how long it was followed, h.
+    pub watched_h: f64,
+}
+
+impl AdviceView {
+    pub(super) fn of(state: &crate::advice::State) -> Self {
+        let open = state.open().into_iter().map(|advice| OpenAdviceView {
+            id: advice.id,
+            kind: advice.kind.name(),
+            subject: advice.subject,
+            text: advice.text,
+            action: advice.action,
+            money_per_day: rounded(advice.per_day.money),
+            kwh_per_day: rounded(advice.per_day.kwh),
+            litres_per_day: rounded(advice.per_day.litres),
+            co2e_kg_per_day: rounded(advice.per_day.co2e_kg),
+            confidence: rounded(advice.confidence),
+            risk: advice.risk,
+            since_ms: advice.since_ms,
+        });
+        let taken = state.taken().iter().rev().map(|taken| TakenAdviceView {
+            id: taken.id,
+            kind: taken.kind.name(),
+            subject: taken.subject.clone(),
+            taken_by: taken.by.clone(),
+            taken_ms: taken.taken_ms,
+            promised_per_day: rounded(taken.promised.money),
+            came_per_day: taken.came().map(|came| rounded(came.money)),
+            watched_h: rounded(taken.watched_s / 3600.0),
+        });
+        Self {
+            open: open.collect(),
+            taken: taken.collect(),
         }
     }
 }

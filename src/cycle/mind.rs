@@ -1,7 +1,7 @@
 //! All that a controller remembers from one cycle to the next.
 
 use crate::site::StrategyKind;
-use crate::{alarms, control, forecast, ledger, safety};
+use crate::{advice, alarms, control, forecast, ledger, safety};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -22,6 +22,8 @@ pub struct Mind {
     pub ledger: ledger::State,
     /// The alarms.
     pub alarms: alarms::State,
+    /// Advice.
+    pub advice: advice::State,
 }
 
 impl Mind {
@@ -35,6 +37,7 @@ impl Mind {
             safety: safety::State::default(),
             ledger: ledger::State::default(),
             alarms: alarms::State::default(),
+            advice: advice::State::default(),
         }
     }
 

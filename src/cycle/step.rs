@@ -3,10 +3,10 @@
 use super::record::Commanded;
 use super::{CycleRecord, Mind};
 use crate::forecast::JobModel;
-use crate::safety::Commands;
-use crate::site::{Site, StrategyKind};
+use crate::safety::{Command, Commands};
+use crate::site::{PointId, Site, StrategyKind};
 use crate::snapshot::{Author, Event, JobQueue, Now, Request, RequestKind, Severity, Snapshot};
-use crate::{alarms, control, forecast, ledger, safety};
+use crate::{advice, alarms, control, forecast, ledger, safety};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -75,6 +75,17 @@ pub fn step(core: &Core, mind: &mut Mind, inputs: Inputs, now: Now) -> Outcome {
     let account = ledger::close(site, &inputs.snapshot, &mut mind.ledger, now);
 
     events.extend(report.events.iter().cloned());
+    let held = held(site, &commands);
+    let looked_at = advice::Cycle {
+        site,
+        snapshot: &inputs.snapshot,
+        heat: &heat,
+        plan: &plan,
+        held: &held,
+        control: &mind.control,
+        now,
+    };
+    events.extend(advice::consider(&looked_at, &inputs.requests, &mut mind.advice));
     let told = alarms::attend(&events, &inputs.requests, &mut mind.alarms, now);
     events.extend(told);
     let commanded = commands.iter().map(|command| Commanded {
@@ -96,6 +107,19 @@ pub fn step(core: &Core, mind: &mut Mind, inputs: Inputs, now: Now) -> Outcome {
         inputs,
     };
     Outcome { commands, record }
+}
+
+/// The setpoints that the strategy does not decide: held by a person, or not commanded at all.
+fn held(site: &Site, commands: &Commands) -> Vec<PointId> {
+    let mut decided: Vec<PointId> = commands
+        .iter()
+        .filter(|command| !matches!(command.author(), Author::Operator(_)))
+        .map(Command::point)
+        .collect();
+    decided.sort_unstable();
+    let writable = site.points.iter().enumerate().filter(|(_, spec)| spec.write.is_some());
+    let points = writable.map(|(index, _)| PointId(index));
+    points.filter(|point| decided.binary_search(point).is_err()).collect()
 }
 
 /// A change of strategy asked for by a person takes effect in the cycle that sees it.

@@ -58,7 +58,9 @@ pub(super) fn hear(site: &Site, requests: &[Request], state: &mut State, notices
             RequestKind::SetStrategy { .. }
             | RequestKind::Acknowledge { .. }
             | RequestKind::Shelve { .. }
-            | RequestKind::Unshelve { .. } => continue,
+            | RequestKind::Unshelve { .. }
+            | RequestKind::TakeAdvice { .. }
+            | RequestKind::DeclineAdvice { .. } => continue,
         };
         match outcome {
             Ok((code, text)) => notices.tell(Severity::Warning, code, subject, format!("{who} {text}")),

@@ -100,7 +100,7 @@ impl ControlLoop {
             show(
                 &mut self.board,
                 &outcome.record,
-                self.mind.alarms.alarms(),
+                &self.mind,
                 &pace,
                 &self.field,
                 &self.keeper,

@@ -2,9 +2,8 @@
 
 use super::control_loop::Pace;
 use super::keeper::Keeper;
-use crate::alarms::Alarm;
 use crate::api::{Board, DeviceView, Edges, History, Sample, StoreView};
-use crate::cycle::CycleRecord;
+use crate::cycle::{CycleRecord, Mind};
 use crate::field::{Field, LinkStatus};
 use crate::site::PointId;
 use crate::snapshot::Now;
@@ -26,14 +25,7 @@ impl History for Past {
 }
 
 /// Hangs a cycle out.
-pub(super) fn show(
-    board: &mut Board,
-    record: &CycleRecord,
-    alarms: &[Alarm],
-    pace: &Pace,
-    field: &Field,
-    keeper: &Keeper,
-) {
+pub(super) fn show(board: &mut Board, record: &CycleRecord, mind: &Mind, pace: &Pace, field: &Field, keeper: &Keeper) {
     let devices = field
         .status()
         .into_iter()
@@ -45,7 +37,8 @@ pub(super) fn show(
         overruns: pace.overruns,
         devices,
         store: store(keeper),
-        alarms: alarms.to_vec(),
+        alarms: mind.alarms.alarms().to_vec(),
+        advice: mind.advice.clone(),
     };
     board.show(record, edges);
 }

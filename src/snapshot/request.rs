@@ -60,6 +60,16 @@ pub enum RequestKind {
         /// For how long, s.
         for_s: f64,
     },
+    /// Advice is taken: what comes of it is followed from now on.
+    TakeAdvice {
+        /// Its number.
+        advice: u64,
+    },
+    /// Advice is not wanted.
+    DeclineAdvice {
+        /// Its number.
+        advice: u64,
+    },
     /// In advise: the plan was looked at and is not wanted, or no longer.
     DeclinePlan {
         /// The zone.

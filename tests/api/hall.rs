@@ -84,7 +84,7 @@ impl Hall {
                 segments: 2,
                 bytes: 4096,
             },
-            alarms: vec![],
+            ..Edges::default()
         };
         self.board.show(record, edges);
     }

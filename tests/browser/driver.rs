@@ -39,9 +39,17 @@ impl Browser {
             session: String::new(),
         };
         let arguments = json!([
-            "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-            "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic",
-            format!("--window-size={width},{height}"), format!("--lang={language}"),
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--disable-quic",
+            format!("--window-size={width},{height}"),
+            format!("--lang={language}"),
         ]);
         let options = json!({ "args": arguments, "prefs": { "intl.accept_languages": language } });
         let wanted = json!({ "capabilities": { "alwaysMatch": {
@@ -59,7 +67,9 @@ impl Browser {
              content-length: {}\r\n\r\n{body}",
             body.len()
         );
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.expect("chromedriver listens");
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port))
+            .await
+            .expect("chromedriver listens");
         stream.write_all(request.as_bytes()).await.expect("it reads");
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await.expect("it answers");
@@ -71,7 +81,9 @@ impl Browser {
 
     async fn command(&self, method: &str, path: &str, body: Value) -> Value {
         let body = if method == "GET" { None } else { Some(&body) };
-        let value = self.call(method, &format!("/session/{}{path}", self.session), body).await;
+        let value = self
+            .call(method, &format!("/session/{}{path}", self.session), body)
+            .await;
         assert!(value.get("error").is_none(), "{path}: {value:#}");
         value
     }
@@ -82,13 +94,17 @@ impl Browser {
 
     /// What a function body answers in the page.
     pub(crate) async fn run(&self, script: &str) -> Value {
-        self.command("POST", "/execute/sync", json!({ "script": script, "args": [] })).await
+        self.command("POST", "/execute/sync", json!({ "script": script, "args": [] }))
+            .await
     }
 
     /// What the promise of a function body answers.
     pub(crate) async fn run_async(&self, script: &str) -> Value {
-        let script = format!("const done = arguments[0]; (async () => {{ {script} }})().then(done, (e) => done({{failed: String(e)}}));");
-        self.command("POST", "/execute/async", json!({ "script": script, "args": [] })).await
+        let script = format!(
+            "const done = arguments[0]; (async () => {{ {script} }})().then(done, (e) => done({{failed: String(e)}}));"
+        );
+        self.command("POST", "/execute/async", json!({ "script": script, "args": [] }))
+            .await
     }
 
     /// Waits until a function body answers true; answers how long that took.
@@ -100,7 +116,10 @@ impl Browser {
             }
             if began.elapsed() > PATIENCE {
                 let shown = self.run("return location.href + '\\n' + document.body.innerText").await;
-                panic!("not within {PATIENCE:?}: {what}\n{}", shown.as_str().unwrap_or_default());
+                panic!(
+                    "not within {PATIENCE:?}: {what}\n{}",
+                    shown.as_str().unwrap_or_default()
+                );
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -123,30 +142,48 @@ impl Browser {
                 }
                 // It moved, or was replaced, between the two: look again.
             }
-            assert!(began.elapsed() < PATIENCE, "no `{selector}` with `{text}` can be clicked: {found}");
+            assert!(
+                began.elapsed() < PATIENCE,
+                "no `{selector}` with `{text}` can be clicked: {found}"
+            );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
     /// Types into the field of a selector, in place of what stands there.
     pub(crate) async fn fill(&self, selector: &str, text: &str) {
-        let found = self.command("POST", "/element", json!({ "using": "css selector", "value": selector })).await;
+        let found = self
+            .command(
+                "POST",
+                "/element",
+                json!({ "using": "css selector", "value": selector }),
+            )
+            .await;
         let id = found[ELEMENT].as_str().expect("an element").to_owned();
         self.command("POST", &format!("/element/{id}/clear"), json!({})).await;
-        self.command("POST", &format!("/element/{id}/value"), json!({ "text": text })).await;
+        self.command("POST", &format!("/element/{id}/value"), json!({ "text": text }))
+            .await;
     }
 
     /// A command of the browser's own protocol.
     pub(crate) async fn devtools(&self, name: &str, parameters: Value) {
-        self.command("POST", "/goog/cdp/execute", json!({ "cmd": name, "params": parameters })).await;
+        self.command(
+            "POST",
+            "/goog/cdp/execute",
+            json!({ "cmd": name, "params": parameters }),
+        )
+        .await;
     }
 
     /// Errors and warnings of the page's console since the last look.
     pub(crate) async fn complaints(&self) -> Vec<String> {
         let log = self.command("POST", "/se/log", json!({ "type": "browser" })).await;
         let lines = log.as_array().cloned().unwrap_or_default();
-        let of = lines.iter().filter(|line| line["level"] == "SEVERE" || line["level"] == "WARNING");
-        of.map(|line| line["message"].as_str().unwrap_or_default().to_owned()).collect()
+        let of = lines
+            .iter()
+            .filter(|line| line["level"] == "SEVERE" || line["level"] == "WARNING");
+        of.map(|line| line["message"].as_str().unwrap_or_default().to_owned())
+            .collect()
     }
 
     pub(crate) async fn quit(mut self) {

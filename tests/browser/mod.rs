@@ -45,7 +45,9 @@ async fn findings(browser: &Browser, axe: &str) -> Vec<String> {
         )
         .await;
     let list = found.as_array().unwrap_or_else(|| panic!("axe: {found}"));
-    list.iter().map(|each| each.as_str().unwrap_or_default().to_owned()).collect()
+    list.iter()
+        .map(|each| each.as_str().unwrap_or_default().to_owned())
+        .collect()
 }
 
 /// Every page draws in both schemes, wide and on a phone, without an error, without scrolling sideways and without a
@@ -61,7 +63,10 @@ async fn every_page_draws_and_is_accessible() {
     for (width, height) in [(1400, 900), (390, 844)] {
         let browser = Browser::start(width, height, "en").await;
         browser
-            .devtools("Emulation.setDeviceMetricsOverride", json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false }))
+            .devtools(
+                "Emulation.setDeviceMetricsOverride",
+                json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false }),
+            )
             .await;
         for scheme in ["light", "dark"] {
             let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
@@ -75,11 +80,18 @@ async fn every_page_draws_and_is_accessible() {
                 );
                 browser.until(page, &drawn).await;
                 let place = format!("{page}, {scheme}, {width} wide");
-                let over = browser.run("return document.documentElement.scrollWidth - innerWidth").await;
+                let over = browser
+                    .run("return document.documentElement.scrollWidth - innerWidth")
+                    .await;
                 if over.as_f64().is_none_or(|over| over > 0.0) {
                     wrong.push(format!("{place}: {over} px wider than the screen"));
                 }
-                wrong.extend(findings(&browser, &axe).await.into_iter().map(|what| format!("{place}: {what}")));
+                wrong.extend(
+                    findings(&browser, &axe)
+                        .await
+                        .into_iter()
+                        .map(|what| format!("{place}: {what}")),
+                );
                 let complaints = browser.complaints().await;
                 wrong.extend(complaints.into_iter().map(|what| format!("{place}: {what}")));
             }
@@ -96,12 +108,16 @@ async fn every_page_draws_and_is_accessible() {
 
 /// Opens a dialog's form with the token where it asks for one, and applies it.
 async fn apply(browser: &Browser, button: &str) {
-    let asks = browser.run("return document.querySelector('#dialog[open] input[name=token]:enabled') !== null").await;
+    let asks = browser
+        .run("return document.querySelector('#dialog[open] input[name=token]:enabled') !== null")
+        .await;
     if asks == true {
         browser.fill("#dialog input[name=token]", TOKEN).await;
     }
     browser.click("#dialog button[type=submit]", button).await;
-    browser.until("the dialog closes", "return !document.getElementById('dialog').open").await;
+    browser
+        .until("the dialog closes", "return !document.getElementById('dialog').open")
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -114,7 +130,9 @@ async fn every_action_works_and_shows_what_came_of_it() {
     browser.open(&base(&rig)).await;
 
     // By the keyboard alone: the first stop skips to the content, and every page is a link.
-    browser.until("the hall", "return document.querySelector('.page.hall .cell') !== null").await;
+    browser
+        .until("the hall", "return document.querySelector('.page.hall .cell') !== null")
+        .await;
 
     // An override, with its end, on two pages; a wrong token is said.
     browser.click("#nav a", "CDUs").await;
@@ -122,52 +140,124 @@ async fn every_action_works_and_shows_what_came_of_it() {
     browser.click("button", &format!("Override … {TAG}")).await;
     browser.fill("#dialog input[name=value]", "29.5").await;
     browser.fill("#dialog input[name=minutes]", "600").await;
-    browser.run("document.querySelector('#dialog input[name=minutes]').value = 20").await;
+    browser
+        .run("document.querySelector('#dialog input[name=minutes]').value = 20")
+        .await;
     browser.fill("#dialog input[name=token]", "not the token at all").await;
     browser.click("#dialog button[type=submit]", "Apply").await;
-    browser.until("a wrong token is said", "return document.querySelector('#dialog .failure').textContent.includes('token')").await;
+    browser
+        .until(
+            "a wrong token is said",
+            "return document.querySelector('#dialog .failure').textContent.includes('token')",
+        )
+        .await;
     browser.fill("#dialog input[name=token]", TOKEN).await;
     browser.click("#dialog button[type=submit]", "Apply").await;
-    browser.until("the override shows its end", "return /until \\d\\d:\\d\\d/.test(document.querySelector('.setpoint.held')?.textContent ?? '')").await;
-    browser.until("and its flag", "return document.querySelector('.cdu-head.held .flag').textContent.includes('OVERRIDE')").await;
+    browser
+        .until(
+            "the override shows its end",
+            "return /until \\d\\d:\\d\\d/.test(document.querySelector('.setpoint.held')?.textContent ?? '')",
+        )
+        .await;
+    browser
+        .until(
+            "and its flag",
+            "return document.querySelector('.cdu-head.held .flag').textContent.includes('OVERRIDE')",
+        )
+        .await;
     browser.click("#nav a", "Control").await;
-    browser.until("it is listed", &format!("return document.querySelector('.overrides.held')?.innerText.includes({TAG:?}) ?? false")).await;
+    browser
+        .until(
+            "it is listed",
+            &format!("return document.querySelector('.overrides.held')?.innerText.includes({TAG:?}) ?? false"),
+        )
+        .await;
     browser.click("#nav a", "Hall").await;
-    browser.until("the hall says so", &format!("return document.querySelector('.attention').innerText.includes({TAG:?})")).await;
+    browser
+        .until(
+            "the hall says so",
+            &format!("return document.querySelector('.attention').innerText.includes({TAG:?})"),
+        )
+        .await;
     browser.click("#nav a", "Control").await;
     browser.click(".overrides button", "End override").await;
     apply(&browser, "Apply").await;
-    browser.until("nobody holds it", "return document.querySelector('.overrides.held') === null").await;
+    browser
+        .until(
+            "nobody holds it",
+            "return document.querySelector('.overrides.held') === null",
+        )
+        .await;
 
     // Advise: the plan waits for a word, is accepted for a time, and declined.
     browser.click("button", "Set the authority of hall").await;
     browser.click("#dialog label", "shows what it would do").await;
     apply(&browser, "Apply").await;
-    browser.until("the plan is put to a person", "return document.querySelector('.proposal')?.checkVisibility() ?? false").await;
+    browser
+        .until(
+            "the plan is put to a person",
+            "return document.querySelector('.proposal')?.checkVisibility() ?? false",
+        )
+        .await;
     browser.click(".proposal button", "Accept").await;
     apply(&browser, "Accept").await;
-    browser.until("it is written", "return document.querySelector('.proposal').innerText.includes('being written')").await;
+    browser
+        .until(
+            "it is written",
+            "return document.querySelector('.proposal').innerText.includes('being written')",
+        )
+        .await;
     browser.click(".proposal button", "Decline").await;
     apply(&browser, "Decline").await;
-    browser.until("no more", "return !document.querySelector('.proposal').innerText.includes('being written')").await;
+    browser
+        .until(
+            "no more",
+            "return !document.querySelector('.proposal').innerText.includes('being written')",
+        )
+        .await;
 
     // The strategy.
     browser.click("button", "Change …").await;
     browser.click("#dialog label", "Trim and respond").await;
     apply(&browser, "Apply").await;
-    browser.until("another strategy", "return document.querySelector('.strategy-now .big').textContent === 'Trim and respond'").await;
+    browser
+        .until(
+            "another strategy",
+            "return document.querySelector('.strategy-now .big').textContent === 'Trim and respond'",
+        )
+        .await;
 
     // The record: a series more, compared, exported; the address tells it all.
     browser.click("#nav a", "Record").await;
     browser.fill("input[name=tag]", "cdu1.secondary_flow").await;
     browser.click("button", "Add").await;
-    browser.until("two units, two charts", "return document.querySelectorAll('.record-charts .chart').length === 2").await;
+    browser
+        .until(
+            "two units, two charts",
+            "return document.querySelectorAll('.record-charts .chart').length === 2",
+        )
+        .await;
     browser.click("select[name=compare]", "").await;
     browser.click("select[name=compare] option", "a day before").await;
-    browser.until("both periods", "return document.querySelectorAll('.record tbody tr').length === 6").await;
-    browser.until("in the address", "return location.hash.includes('compare=day') && location.hash.includes('secondary_flow')").await;
+    browser
+        .until(
+            "both periods",
+            "return document.querySelectorAll('.record tbody tr').length === 6",
+        )
+        .await;
+    browser
+        .until(
+            "in the address",
+            "return location.hash.includes('compare=day') && location.hash.includes('secondary_flow')",
+        )
+        .await;
     browser.click("button", "Export CSV").await;
-    browser.until("a file", "return document.querySelector('.record [role=status]').textContent.includes('exported')").await;
+    browser
+        .until(
+            "a file",
+            "return document.querySelector('.record [role=status]').textContent.includes('exported')",
+        )
+        .await;
 
     // Language and units.
     browser.click("button", "Settings").await;
@@ -178,20 +268,45 @@ async fn every_action_works_and_shows_what_came_of_it() {
     browser.click("#dialog button[type=submit]", "Apply").await;
     browser.until("the other language", "return document.documentElement.lang === 'zh-Hant' && document.querySelector('#nav').innerText.includes('機房')").await;
     browser.click("#nav a", "CDU").await;
-    browser.until("the other units", &format!("return {SHOWN}.includes('°F') && {SHOWN}.includes('gpm') && {SHOWN}.includes('冷凍噸')")).await;
+    browser
+        .until(
+            "the other units",
+            &format!("return {SHOWN}.includes('°F') && {SHOWN}.includes('gpm') && {SHOWN}.includes('冷凍噸')"),
+        )
+        .await;
 
     // Stop now, from the top of any page.
     browser.click("button.stop", "立即停止").await;
     apply(&browser, "停止並釋放").await;
     browser.click("#nav a", "控制").await;
-    browser.until("observing", "return document.querySelector('.zone-card .authority').textContent.includes('觀察')").await;
+    browser
+        .until(
+            "observing",
+            "return document.querySelector('.zone-card .authority').textContent.includes('觀察')",
+        )
+        .await;
 
     // All of it is in the audit, with its author.
     browser.click("#nav a", "稽核").await;
-    for word in ["operator holds it at 29.5", "operator sets the authority", "operator accepts the plan", "operator declines the plan", "set the strategy", "operator stops Isotherm"] {
+    for word in [
+        "operator holds it at 29.5",
+        "operator sets the authority",
+        "operator accepts the plan",
+        "operator declines the plan",
+        "set the strategy",
+        "operator stops Isotherm",
+    ] {
         browser.until(word, &format!("return {SHOWN}.includes({word:?})")).await;
     }
-    assert_eq!(browser.complaints().await.iter().filter(|line| !line.contains("status of 40")).count(), 0);
+    assert_eq!(
+        browser
+            .complaints()
+            .await
+            .iter()
+            .filter(|line| !line.contains("status of 40"))
+            .count(),
+        0
+    );
     browser.quit().await;
     rig.stop().await;
 }
@@ -203,15 +318,32 @@ async fn a_lost_link_its_alarms_and_a_dead_controller_are_seen() {
     let mut rig = hall(dir.path()).await;
     let browser = Browser::start(1400, 900, "en").await;
     browser.open(&base(&rig)).await;
-    browser.until("the hall", "return document.querySelector('.page.hall .cell') !== null").await;
+    browser
+        .until("the hall", "return document.querySelector('.page.hall .cell') !== null")
+        .await;
 
     rig.hall.servers.get_mut("cdu2").unwrap().stop().await;
-    let seen = browser.until("the lost link", "return document.querySelector('.mimic .lost')?.textContent.includes('LINK LOST') ?? false").await;
+    let seen = browser
+        .until(
+            "the lost link",
+            "return document.querySelector('.mimic .lost')?.textContent.includes('LINK LOST') ?? false",
+        )
+        .await;
     println!("a lost link is seen after {:.1} s", seen.as_secs_f64());
-    browser.until("its alarms are counted", "return Number(document.querySelector('#nav .count').textContent) > 1").await;
+    browser
+        .until(
+            "its alarms are counted",
+            "return Number(document.querySelector('#nav .count').textContent) > 1",
+        )
+        .await;
 
     browser.click("#nav a", "Alarms").await;
-    browser.until("which came first", "return document.querySelector('.first-up.leads')?.textContent.includes('Came first') ?? false").await;
+    browser
+        .until(
+            "which came first",
+            "return document.querySelector('.first-up.leads')?.textContent.includes('Came first') ?? false",
+        )
+        .await;
     browser.click(".alarm-card button", "Acknowledge").await;
     apply(&browser, "Acknowledge").await;
     browser.click(".alarm-card button", "Shelve").await;
@@ -220,14 +352,31 @@ async fn a_lost_link_its_alarms_and_a_dead_controller_are_seen() {
     browser.until("until when it is shelved", "return /shelved by operator until \\d\\d:\\d\\d/.test(document.querySelector('.alarm-card')?.innerText ?? '')").await;
     browser.click(".alarm-card button", "Unshelve").await;
     apply(&browser, "Unshelve").await;
-    browser.until("off the shelf", "return document.querySelector('.alarm-card') === null").await;
+    browser
+        .until("off the shelf", "return document.querySelector('.alarm-card') === null")
+        .await;
     browser.click(".chooser button", "All").await;
-    browser.until("who has seen it", "return document.querySelector('.alarm-list').innerText.includes('acknowledged by operator')").await;
+    browser
+        .until(
+            "who has seen it",
+            "return document.querySelector('.alarm-list').innerText.includes('acknowledged by operator')",
+        )
+        .await;
     browser.click("button", "Acknowledge all").await;
     apply(&browser, "Acknowledge").await;
-    browser.until("nothing is left to see", "return !document.querySelector('#nav .count').classList.contains('on')").await;
+    browser
+        .until(
+            "nothing is left to see",
+            "return !document.querySelector('#nav .count').classList.contains('on')",
+        )
+        .await;
     browser.click(".alarm-card a", "Evidence").await;
-    browser.until("the readings around it", "return location.hash.startsWith('#/record') && document.querySelector('.record-charts .chart') !== null").await;
+    browser
+        .until(
+            "the readings around it",
+            "return location.hash.startsWith('#/record') && document.querySelector('.record-charts .chart') !== null",
+        )
+        .await;
 
     rig.service.stop().await.unwrap();
     browser.until("a dead controller is unmistakable", "return document.body.className === 'dead' && !document.getElementById('banner').hidden && document.getElementById('banner').textContent.includes('old')").await;

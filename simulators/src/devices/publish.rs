@@ -148,7 +148,10 @@ fn sample(plant: &Plant, points: &[(usize, SignalId)]) -> Option<(f64, Vec<(usiz
     }
     let values = points.iter().map(|(place, signal)| (*place, plant.measure(*signal)));
     // A point without a value is left out of the message.
-    Some((plant.skew_s(*first), values.filter(|(_, value)| value.is_finite()).collect()))
+    Some((
+        plant.skew_s(*first),
+        values.filter(|(_, value)| value.is_finite()).collect(),
+    ))
 }
 
 fn connect(client_id: &str, host: &str, port: u16) -> (AsyncClient, OwnedTask) {

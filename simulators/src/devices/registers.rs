@@ -76,7 +76,11 @@ impl Device {
 
     /// Whether it is off the network at the moment.
     pub(super) fn is_silent(&self, plant: &Plant) -> bool {
-        self.signals.iter().flatten().next().is_some_and(|signal| plant.is_silent(*signal))
+        self.signals
+            .iter()
+            .flatten()
+            .next()
+            .is_some_and(|signal| plant.is_silent(*signal))
     }
 
     /// Points of a table with their registers and signals.

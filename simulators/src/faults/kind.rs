@@ -178,7 +178,10 @@ impl Kind {
             Self::CommsLoss => [cdus(), loops(), rejection(), rooms()].concat(),
             Self::WriteEcho => [cdus(), loops(), rejection(), rooms()].concat(),
             Self::BrokerLoss => vec![[racks(), weather()].concat().join("+")],
-            Self::FanTrip => owners("fan_speed").into_iter().filter(|id| rejection().contains(id)).collect(),
+            Self::FanTrip => owners("fan_speed")
+                .into_iter()
+                .filter(|id| rejection().contains(id))
+                .collect(),
             Self::PowerBump => vec![[rejection(), rooms()].concat().join("+")],
             Self::Condensation => rooms(),
             Self::ClockSkew => [racks(), weather()].concat(),

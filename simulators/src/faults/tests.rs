@@ -66,13 +66,19 @@ fn sensors_lie_and_tell_the_truth_again() {
 #[test]
 fn equipment_breaks_as_its_fault_says() {
     let [before, during, after] = course(Kind::PrimaryNoFlow, "cdu1", 120.0, "cdu1.primary_flow");
-    assert!(during.0 < 0.02 * before.0 && after.0 > 0.3 * before.0, "{before:?} {during:?} {after:?}");
+    assert!(
+        during.0 < 0.02 * before.0 && after.0 > 0.3 * before.0,
+        "{before:?} {during:?} {after:?}"
+    );
     let [before, during, _] = course(Kind::ValveStuck, "cdu2", 900.0, "cdu2.primary_valve_position");
     assert!((before.0 - during.0).abs() < 1e-12);
     let [before, during, _] = course(Kind::FanTrip, "ct1", 600.0, "ct1.fan_speed");
     assert!(before.0 > 0.0 && during.0 <= 0.0, "{before:?} {during:?}");
     let [before, during, after] = course(Kind::Condensation, "ahu1", 5400.0, "ahu1.room_relative_humidity");
-    assert!(during.0 > before.0 + 0.1 && after.0 < during.0, "{before:?} {during:?} {after:?}");
+    assert!(
+        during.0 > before.0 + 0.1 && after.0 < during.0,
+        "{before:?} {during:?} {after:?}"
+    );
     let [before, during, after] = course(Kind::Leak, "rack03", 600.0, "rack03.leak");
     assert!(before.0 < 0.5 && during.0 > 0.5 && after.0 < 0.5);
     let [before, during, _] = course(Kind::StrainerClog, "cdu1", 7200.0, "cdu1.secondary_flow");
@@ -113,7 +119,10 @@ fn a_rack_without_flow_protects_itself() {
 fn a_silent_device_takes_no_writes_and_a_deaf_one_keeps_its_own() {
     let mut world = demo_world(5);
     world.advance(60.0);
-    let setpoint = world.plant().signal("cdu1.secondary_supply_temperature_setpoint").unwrap();
+    let setpoint = world
+        .plant()
+        .signal("cdu1.secondary_supply_temperature_setpoint")
+        .unwrap();
     let plant = world.plant_mut();
     plant.wound("cdu1", crate::plant::Wound::Silent).unwrap();
     assert_eq!(plant.write(setpoint, 30.0), Err(crate::plant::WriteError::Unreachable));
@@ -134,7 +143,16 @@ fn chance_repeats_and_leaves_no_fault_out() {
     let faults = draw(4);
     assert!((500..700).contains(&faults.faults().len()), "{}", faults.faults().len());
     for kind in Kind::ALL {
-        assert!(faults.faults().iter().any(|fault| fault.kind == kind), "{}", kind.name());
+        assert!(
+            faults.faults().iter().any(|fault| fault.kind == kind),
+            "{}",
+            kind.name()
+        );
     }
-    assert!(faults.faults().iter().all(|fault| fault.from_s >= 3600.0 && fault.until_s > fault.from_s));
+    assert!(
+        faults
+            .faults()
+            .iter()
+            .all(|fault| fault.from_s >= 3600.0 && fault.until_s > fault.from_s)
+    );
 }

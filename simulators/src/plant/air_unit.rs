@@ -120,7 +120,11 @@ impl AirUnit {
     /// Moves fan and valve by the local loops.
     pub(super) fn control(&mut self, dt: f64) {
         self.remote.advance(dt);
-        let asked = if self.wounds.unpowered { LEAST_DRAUGHT } else { self.remote.active(1) };
+        let asked = if self.wounds.unpowered {
+            LEAST_DRAUGHT
+        } else {
+            self.remote.active(1)
+        };
         self.fan = slewed(self.fan, asked, FAN_SLEW, dt);
         self.sensed_c += lag_share(dt, 15.0) * (self.supply_c - self.sensed_c);
         self.valve.update(self.sensed_c - self.remote.active(0), dt);
@@ -155,8 +159,8 @@ impl AirUnit {
         );
         let w = self.humidity_ratio;
         let banded = w.clamp(low, high);
-        self.humidity_ratio +=
-            dt * (AIR_CHANGES_PER_S * (outdoor.humidity_ratio - w)
+        self.humidity_ratio += dt
+            * (AIR_CHANGES_PER_S * (outdoor.humidity_ratio - w)
                 + HUMIDITY_CONTROL_PER_S * (banded - w)
                 + self.wounds.moisture_per_h / 3600.0);
         // Nearly exact far from saturation: vapour pressure goes as w / (0.622 + w).

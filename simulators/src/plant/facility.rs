@@ -203,13 +203,14 @@ impl Facility {
         let running = f64::from(self.running);
         let head = self.pump.head(running, self.speed.output, self.flow_lpm);
         let speed_with = |pumps: u32| self.pump.speed_for(f64::from(pumps), self.flow_lpm, head);
-        let (next, wait_s) = if self.speed.output > STAGE_UP.0 && self.running < self.pumps.saturating_sub(self.wounds.pumps_lost) {
-            (self.running + 1, STAGE_UP.1)
-        } else if self.running > 1 && speed_with(self.running - 1) < STAGE_DOWN.0 {
-            (self.running - 1, STAGE_DOWN.1)
-        } else {
-            (self.running, f64::INFINITY)
-        };
+        let (next, wait_s) =
+            if self.speed.output > STAGE_UP.0 && self.running < self.pumps.saturating_sub(self.wounds.pumps_lost) {
+                (self.running + 1, STAGE_UP.1)
+            } else if self.running > 1 && speed_with(self.running - 1) < STAGE_DOWN.0 {
+                (self.running - 1, STAGE_DOWN.1)
+            } else {
+                (self.running, f64::INFINITY)
+            };
         self.staging_s = if next == self.running { 0.0 } else { self.staging_s + dt };
         if self.staging_s >= wait_s {
             let speed = speed_with(next);

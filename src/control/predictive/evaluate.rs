@@ -206,8 +206,7 @@ impl<'a> Trial<'a> {
     /// Heat rejection, heat export and the cost of a flow of water that leaves at `water_c`.
     fn shared(&self, water_c: f64, flow_lpm: f64, power: &Power, stages: &Stages) -> (Rejecting, Vec<f64>, Costs) {
         let prices = &self.view.site.prices;
-        let rooms_kw =
-            air_heat_kw(self.view, |band| band.mean_kw[COST_HORIZON]) * self.unit.air_units.len() as f64;
+        let rooms_kw = air_heat_kw(self.view, |band| band.mean_kw[COST_HORIZON]) * self.unit.air_units.len() as f64;
         let heat_kw = self.racks_kw() + rooms_kw + power.sum();
         let carried = (flow_lpm * carries(Coolant::Water)).max(1e-6);
         let (export, reused_kw) = self.export(flow_lpm, water_c + heat_kw / carried);

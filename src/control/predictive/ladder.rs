@@ -73,7 +73,10 @@ impl<'a> Ladder<'a> {
             + slack.coolant_k;
         let coldest = bound.min.max(coldest_coolant_c(view)).min(warmest);
         let need = CduNeed::new(view, learned, cdu).widened(slack);
-        let (least, most) = (model.flow_share(pressure.min), model.flow_share(pressure.max + slack.pressure_kpa));
+        let (least, most) = (
+            model.flow_share(pressure.min),
+            model.flow_share(pressure.max + slack.pressure_kpa),
+        );
         let rung = |supply_c: f64| {
             let (needed, binding) = need.flow_share(supply_c);
             let share = needed.clamp(least, most);

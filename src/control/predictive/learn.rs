@@ -214,13 +214,7 @@ fn learn_pumps(view: &View<'_>, unit: &FacilityLoop, ratio: &mut f64, share: f64
 }
 
 /// Learns from cells or dry coolers at work; answers whether the readings told something.
-fn learn_rejection(
-    view: &View<'_>,
-    unit: &FacilityLoop,
-    capacity: &mut f64,
-    outdoors: &Outdoors,
-    share: f64,
-) -> bool {
+fn learn_rejection(view: &View<'_>, unit: &FacilityLoop, capacity: &mut f64, outdoors: &Outdoors, share: f64) -> bool {
     let learned = rejection_seen(view, unit, outdoors);
     if let Some(seen) = learned {
         follow(capacity, seen, share);
@@ -234,7 +228,9 @@ fn rejection_seen(view: &View<'_>, unit: &FacilityLoop, outdoors: &Outdoors) -> 
     let flow = value(view, points.flow)?;
     let back = value(view, points.return_temperature)?;
     let reuse = unit.reuse.iter();
-    let reused: f64 = reuse.filter_map(|id| value(view, view.site.reuse[id.0].points.heat)).sum();
+    let reused: f64 = reuse
+        .filter_map(|id| value(view, view.site.reuse[id.0].points.heat))
+        .sum();
     let (mut count, mut speed, mut leaving, mut wet, mut plate) = (0.0, 0.0, 0.0, false, None);
     // A cell whose fan stands among running ones is lost, or just switched.
     let running = stage(view, unit, false).filter(|cell| value(view, cell.points.running).is_some_and(|on| on >= 0.5));
@@ -285,7 +281,9 @@ fn learn_chillers(view: &View<'_>, unit: &FacilityLoop, ratio: &mut f64, outdoor
         .filter(|cell| value(view, cell.points.running).is_some_and(|on| on >= 0.5))
         .filter_map(|cell| value(view, cell.points.leaving_temperature))
         .collect();
-    let Some(flow) = value(view, unit.points.flow) else { return };
+    let Some(flow) = value(view, unit.points.flow) else {
+        return;
+    };
     let (mut count, mut power, mut leaving, mut first) = (0.0, 0.0, 0.0, None);
     for chiller in stage(view, unit, true) {
         if value(view, chiller.points.running).is_none_or(|on| on < 0.5) {
@@ -299,13 +297,17 @@ fn learn_chillers(view: &View<'_>, unit: &FacilityLoop, ratio: &mut f64, outdoor
     let Some(chiller) = first else { return };
     let (each_kw, leaving_c) = (power / count, leaving / count);
     let enters_c = if between.is_empty() {
-        let Some(back) = value(view, unit.points.return_temperature) else { return };
+        let Some(back) = value(view, unit.points.return_temperature) else {
+            return;
+        };
         back
     } else {
         between.iter().sum::<f64>() / between.len() as f64
     };
     let write = chiller.points.supply_temperature_setpoint;
-    let rated_c = write.and_then(|point| view.site.spec(point.id()).write).map_or(12.0, |write| write.release);
+    let rated_c = write
+        .and_then(|point| view.site.spec(point.id()).write)
+        .map_or(12.0, |write| write.release);
     let model = ChillerModel {
         plate: &chiller.nameplate,
         rated_c,
@@ -313,7 +315,11 @@ fn learn_chillers(view: &View<'_>, unit: &FacilityLoop, ratio: &mut f64, outdoor
     };
     let heat_kw = flow * carries(Coolant::Water) * (enters_c - leaving_c) / count;
     if enters_c - leaving_c > TRIMS_K && heat_kw > TELLS * chiller.nameplate.rated_kw {
-        follow(ratio, each_kw / model.power_kw(heat_kw, leaving_c, outdoors.dry_bulb_c), share);
+        follow(
+            ratio,
+            each_kw / model.power_kw(heat_kw, leaving_c, outdoors.dry_bulb_c),
+            share,
+        );
     }
 }
 

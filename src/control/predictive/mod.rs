@@ -13,6 +13,7 @@
 //! | `evaluate` | what a loop costs at a water temperature |
 //! | `choose` | the search for the cheapest point |
 //! | `worth` | what limits cost |
+//! | `what_if` | what the plant would cost with other ratios, for advice |
 //! | `report` | the reasons, for a person |
 //!
 //! Once a minute the whole operating point is chosen anew. In between, each cycle recomputes what the fresh forecast
@@ -29,6 +30,7 @@ mod reject;
 mod report;
 mod room;
 mod staging;
+pub(super) mod what_if;
 mod worth;
 
 use super::{Setpoints, Strategy, View, value};
@@ -43,8 +45,8 @@ use model::rejection::Outdoors;
 use need::{CduNeed, Slack};
 use reject::in_service;
 use room::ROOM_RESERVE_K;
-use staging::Switched;
 use serde::{Deserialize, Serialize};
+use staging::Switched;
 use thermo::moist_air;
 
 /// Time between two choices of the whole operating point, s.
@@ -126,7 +128,12 @@ impl Predictive {
             let mut point = choose::choose(&trial, litre_kw, &held, last);
             if point.short > 0.0 && held != all {
                 // Limits come before wear: what is out may start.
-                point = choose::choose(&trial, litre_kw, &self.switched[id].starting(&all, last, view.now), last);
+                point = choose::choose(
+                    &trial,
+                    litre_kw,
+                    &self.switched[id].starting(&all, last, view.now),
+                    last,
+                );
             }
             self.switched[id].note(last, &point, view.now);
             chosen.push(point);
@@ -135,7 +142,11 @@ impl Predictive {
         let before = std::mem::replace(&mut self.learned.health.found, found.clone());
         self.news.extend(news(&before, &found));
         self.asides.findings = found;
-        if self.asides.asked_mono_ms.is_none_or(|at| view.now.seconds_since(at) >= ASIDES_S) {
+        if self
+            .asides
+            .asked_mono_ms
+            .is_none_or(|at| view.now.seconds_since(at) >= ASIDES_S)
+        {
             (self.asides.as_found_per_h, self.asides.worth_per_h) =
                 worth::asides(view, &self.learned, outdoors, &chosen);
             self.asides.asked_mono_ms = Some(view.now.mono_ms);
@@ -203,8 +214,12 @@ fn put_loop(view: &View<'_>, learned: &Learned, id: usize, point: &OperatingPoin
 /// What has come up and what has gone.
 fn news(before: &[Finding], now: &[Finding]) -> Vec<Event> {
     let same = |a: &Finding, b: &Finding| a.code == b.code && a.subject == b.subject;
-    let come = now.iter().filter(|finding| !before.iter().any(|known| same(known, finding)));
-    let gone = before.iter().filter(|known| !now.iter().any(|finding| same(known, finding)));
+    let come = now
+        .iter()
+        .filter(|finding| !before.iter().any(|known| same(known, finding)));
+    let gone = before
+        .iter()
+        .filter(|known| !now.iter().any(|finding| same(known, finding)));
     let come = come.map(|finding| Event {
         severity: Severity::Warning,
         code: finding.code.clone(),

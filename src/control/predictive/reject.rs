@@ -173,7 +173,10 @@ impl<'a> Equipment<'a> {
                 continue;
             }
             // Between the stages: from as little as starts a compressor to all of the heat.
-            let (coldest, warmest) = (water_c + LEAST_TRIM_K, (water_c + heat_kw / carried).max(water_c + LEAST_TRIM_K));
+            let (coldest, warmest) = (
+                water_c + LEAST_TRIM_K,
+                (water_c + heat_kw / carried).max(water_c + LEAST_TRIM_K),
+            );
             let mut step = (warmest - coldest) / f64::from(BETWEEN);
             let (mut least, mut centre) = (f64::INFINITY, coldest);
             for place in 0..=BETWEEN {

@@ -45,13 +45,7 @@ impl Duty {
 
 /// Fan speed at which a tower cell or dry cooler does its duty, before limits; infinite where none does. `capacity` is the
 /// learned capacity over the nameplate's; `wet` are a dry cooler's pads.
-pub(crate) fn fan_speed(
-    plate: &RejectionNameplate,
-    capacity: f64,
-    duty: Duty,
-    outdoors: &Outdoors,
-    wet: bool,
-) -> f64 {
+pub(crate) fn fan_speed(plate: &RejectionNameplate, capacity: f64, duty: Duty, outdoors: &Outdoors, wet: bool) -> f64 {
     let rated_range_k = plate.rated_kw / (plate.flow_lpm * carries(Coolant::Water));
     let range_k = duty.range_k();
     let (drive, rated_drive) = match plate.kind {
