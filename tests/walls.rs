@@ -24,20 +24,22 @@ const WALLS: &[(&str, &[&str])] = &[
             "site", "snapshot", "forecast", "control", "safety", "ledger", "alarms", "advice",
         ],
     ),
+    ("report", &["site", "snapshot", "ledger"]),
+    ("jobs", &["site", "snapshot", "forecast", "ledger"]),
     ("field", &["site", "snapshot", "safety"]),
     ("workload", &["site", "snapshot", "forecast"]),
     ("store", &["site", "snapshot"]),
     (
         "api",
         &[
-            "site", "snapshot", "cycle", "ledger", "safety", "forecast", "alarms", "advice",
+            "site", "snapshot", "cycle", "ledger", "safety", "forecast", "jobs", "alarms", "advice",
         ],
     ),
     (
         "service",
         &[
-            "site", "snapshot", "forecast", "safety", "cycle", "field", "workload", "store", "api", "ledger", "alarms",
-            "advice",
+            "site", "snapshot", "forecast", "safety", "cycle", "field", "workload", "store", "api", "ledger", "jobs",
+            "alarms", "advice",
         ],
     ),
     (
@@ -50,7 +52,7 @@ const WALLS: &[(&str, &[&str])] = &[
 
 /// Rooms that must be pure: same inputs, same bits.
 const PURE: &[&str] = &[
-    "snapshot", "forecast", "control", "safety", "ledger", "cycle", "alarms", "advice",
+    "snapshot", "forecast", "control", "safety", "ledger", "cycle", "report", "jobs", "alarms", "advice",
 ];
 
 /// What a pure room must not name, with what to use instead.

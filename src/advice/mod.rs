@@ -5,6 +5,7 @@
 //! | `clues` | what may be worth a person's hand now: ratios that have left those of their like, setpoints that people hold |
 //! | `watch` | a clue over hours: what it costs on average, and when that becomes advice |
 //! | `taken` | advice that was taken: what was promised, what came |
+//! | `retrofit` | a change of the plant itself, on the record |
 //! | `ride_through` | how long each CDU stays within limits when flow, pumps or heat rejection are lost |
 //!
 //! A saving is the difference of two searches for the cheapest operating point on the controller's own learned model,
@@ -16,6 +17,7 @@
 )]
 
 mod clues;
+mod retrofit;
 mod ride_through;
 mod taken;
 mod watch;
@@ -24,6 +26,7 @@ use crate::control::{self, WhatIf};
 use crate::site::{PointId, Site};
 use crate::snapshot::{Event, HeatForecast, Now, Plan, Request, RequestKind, Severity, Snapshot};
 pub use clues::Kind;
+pub use retrofit::{Cells, LargerExchanger, LargerReuse, Retrofit};
 pub use ride_through::{RideThrough, ride_through};
 use serde::{Deserialize, Serialize};
 pub use taken::Taken;

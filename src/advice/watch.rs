@@ -116,9 +116,10 @@ impl Watch {
         follow(&mut self.saved.money_per_h, saved.money_per_h);
         follow(&mut self.saved.kw, saved.kw);
         follow(&mut self.saved.litres_per_h, saved.litres_per_h);
-        let carbon_g = cycle.site.prices.carbon_g_per_kwh_at(cycle.now.local_hour());
+        let (wall_ms, hour) = (cycle.now.wall_ms, cycle.now.local_hour());
+        let carbon_g = cycle.site.carbon_g_per_kwh(wall_ms, hour);
         follow(&mut self.co2e_kg_per_h, saved.kw * carbon_g / 1000.0);
-        let price = cycle.site.prices.energy_at(cycle.now.local_hour());
+        let price = cycle.site.energy_price(wall_ms, hour);
         follow(
             &mut self.costs_per_h,
             (base.kw * price).abs().max(base.money_per_h.abs()),

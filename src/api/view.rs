@@ -304,8 +304,31 @@ pub struct JobsView {
     pub pending: usize,
     /// GPUs of the jobs that run.
     pub running_gpus: u64,
+    /// How the feed is doing.
+    pub feed: FeedView,
     /// The jobs, those about to start first, then running, then pending; at most 200.
     pub list: Vec<JobView>,
+}
+
+/// The link to the scheduler.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
+pub struct FeedView {
+    /// Kind of source, as in `workload.source`.
+    pub source: &'static str,
+    /// One sentence.
+    pub text: String,
+    /// Queues or events read since the start.
+    pub reads: u64,
+    /// Tries that failed and messages that were refused since the start.
+    pub failures: u64,
+    /// Events of prologs and epilogs taken since the start.
+    pub announced: u64,
+    /// Nodes of jobs that no rack of the site has.
+    pub unknown_nodes: usize,
+    /// By how much the scheduler's clock is ahead of ours, s; null where it says nothing of it.
+    pub clock_ahead_s: Option<f64>,
+    /// The last failure; null where all has been well since.
+    pub last_error: Option<String>,
 }
 
 /// A job.
@@ -329,6 +352,8 @@ pub struct JobView {
     pub nodes: u32,
     /// Requested time limit, s; 0 for none.
     pub time_limit_s: f64,
+    /// Energy into the IT equipment that it is expected to draw from now on, kWh; null where not known yet.
+    pub to_come_kwh: Option<f64>,
 }
 
 /// Energy, water, heat, carbon and cost.

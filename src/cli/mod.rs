@@ -3,12 +3,15 @@
 //! Exit codes: 0 done; 1 failed while running; 2 wrong usage; 3 mistakes in the configuration;
 //! 4 the record or a replay does not hold.
 
+mod advise;
 mod check;
 #[cfg(feature = "sim")]
 mod demo;
+mod forecast;
 mod logging;
 #[cfg(feature = "sim")]
 mod matrix;
+mod model;
 mod replay;
 mod report;
 mod run;
@@ -53,8 +56,14 @@ enum Command {
     Trial(trial::Args),
     /// Train a model of job power from finished jobs.
     Train(train::Args),
-    /// Print the energy, water, heat, carbon and cost of each recorded day.
+    /// List, show and change the models of a controller.
+    Model(model::Args),
+    /// Ask the models.
+    Forecast(forecast::Args),
+    /// Report energy, water, heat, carbon and cost of a period: indicators, balance, shares of jobs and tenants.
     Report(report::Args),
+    /// Print the advice of a record, or what a change of the plant would have brought over it.
+    Advise(advise::Args),
     /// Run recorded cycles again and compare every bit.
     Replay(replay::Args),
 }
@@ -96,7 +105,10 @@ pub fn run() -> ExitCode {
         #[cfg(feature = "sim")]
         Command::Trial(args) => trial::run(&args),
         Command::Train(args) => train::run(&args),
+        Command::Model(args) => model::run(&args),
+        Command::Forecast(args) => forecast::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Advise(args) => advise::run(&args),
         Command::Replay(args) => replay::run(&args),
     };
     match done {

@@ -2,6 +2,8 @@
 
 use super::{Failure, count, load_site};
 use crate::cycle::{Core, Mind, step};
+use crate::forecast::JobModel;
+use crate::service::models::{Models, name_of};
 use crate::service::{Entry, load_model};
 use crate::store::Store;
 use std::path::PathBuf;
@@ -20,11 +22,13 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let site = load_site(&args.site)?;
     let model = load_model(&site).map_err(|error| Failure::of("load the model", &error))?;
-    let core = Core {
+    let mut core = Core {
         site: Arc::new(site),
+        model_fingerprint: model.fingerprint(),
         model: Arc::new(model),
         fingerprints: true,
     };
+    let models = Models::beside(&args.store);
     let entries = Store::records::<Entry>(&args.store).map_err(|error| Failure::of("read the record", &error))?;
 
     let mut mind: Option<Mind> = None;
@@ -42,6 +46,10 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
                     skipped += 1;
                     continue;
                 };
+                if core.model_fingerprint != recorded.model {
+                    core.model = Arc::new(model_of(&models, recorded.model, recorded.cycle)?);
+                    core.model_fingerprint = recorded.model;
+                }
                 let again = step(&core, mind, recorded.inputs.clone(), recorded.now).record;
                 if again != *recorded {
                     let what = difference(&again, &recorded);
@@ -66,9 +74,25 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The model that a cycle was made with.
+fn model_of(models: &Models, fingerprint: u64, cycle: u64) -> Result<JobModel, Failure> {
+    let embedded = JobModel::embedded();
+    if embedded.fingerprint() == fingerprint {
+        return Ok(embedded);
+    }
+    let name = name_of(fingerprint);
+    models.load(&name).map_err(|error| {
+        Failure::Record(format!(
+            "cycle {cycle} was made with the model {name}, which is not to be had: {error}"
+        ))
+    })
+}
+
 fn difference(again: &crate::cycle::CycleRecord, recorded: &crate::cycle::CycleRecord) -> &'static str {
     if again.mind_before != recorded.mind_before {
         "the memory before it differs (another configuration, model or version?)"
+    } else if again.model != recorded.model {
+        "the model"
     } else if again.heat != recorded.heat {
         "the forecast"
     } else if again.plan != recorded.plan {

@@ -1,7 +1,7 @@
 //! The record of one cycle: enough to show it, to audit it and to run it again bit for bit.
 
 use super::Inputs;
-use crate::ledger::Account;
+use crate::ledger::{Account, Page};
 use crate::safety::SafetyReport;
 use crate::site::PointId;
 use crate::snapshot::{Author, Event, HeatForecast, Now, Plan};
@@ -31,6 +31,8 @@ pub struct CycleRecord {
     pub mind_before: u64,
     /// Fingerprint of the memory after it.
     pub mind_after: u64,
+    /// Fingerprint of the model in use.
+    pub model: u64,
     /// The forecast.
     pub heat: HeatForecast,
     /// The plan.
@@ -41,6 +43,8 @@ pub struct CycleRecord {
     pub commands: Vec<Commanded>,
     /// The books.
     pub account: Account,
+    /// The page of the books that this cycle closed.
+    pub page: Option<Box<Page>>,
     /// What happened.
     pub events: Vec<Event>,
 }

@@ -17,6 +17,8 @@ pub struct Core {
     pub site: Arc<Site>,
     /// The trained model.
     pub model: Arc<JobModel>,
+    /// Its [`JobModel::fingerprint`], which records name.
+    pub model_fingerprint: u64,
     /// Whether records carry the fingerprint of the memory (its cost grows with the memory).
     pub fingerprints: bool,
 }
@@ -32,6 +34,8 @@ pub struct Inputs {
     pub requests: Vec<Request>,
     /// A strategy that the supervisor imposes for this cycle, after a plan that took too long.
     pub imposed: Option<StrategyKind>,
+    /// What the edges have to tell: a feed that was lost, a model that was changed.
+    pub notices: Vec<Event>,
 }
 
 /// What a cycle answers.
@@ -49,7 +53,8 @@ pub fn step(core: &Core, mind: &mut Mind, inputs: Inputs, now: Now) -> Outcome {
     let site = &*core.site;
     let mind_before = if core.fingerprints { mind.fingerprint() } else { 0 };
     mind.cycle += 1;
-    let mut events = adopt_strategy(mind, &inputs.requests);
+    let mut events = inputs.notices.clone();
+    events.extend(adopt_strategy(mind, &inputs.requests));
 
     let facts = safety::assess(site, &inputs.snapshot, &mut mind.safety, now);
     let heat = forecast::forecast(
@@ -72,7 +77,7 @@ pub fn step(core: &Core, mind: &mut Mind, inputs: Inputs, now: Now) -> Outcome {
         &mut mind.safety,
         now,
     );
-    let account = ledger::close(site, &inputs.snapshot, &mut mind.ledger, now);
+    let (account, page) = ledger::close(site, &inputs.snapshot, &inputs.queue, &mut mind.ledger, now);
 
     events.extend(report.events.iter().cloned());
     let held = held(site, &commands);
@@ -98,11 +103,13 @@ pub fn step(core: &Core, mind: &mut Mind, inputs: Inputs, now: Now) -> Outcome {
         now,
         mind_before,
         mind_after: if core.fingerprints { mind.fingerprint() } else { 0 },
+        model: core.model_fingerprint,
         heat,
         plan,
         safety: report,
         commands: commanded.collect(),
         account,
+        page,
         events,
         inputs,
     };

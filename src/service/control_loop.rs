@@ -2,13 +2,15 @@
 
 use super::clock::Clock;
 use super::keeper::{Checkpoint, Entry, Keeper};
+use super::learning::Learning;
 use super::show::show;
 use crate::api::Board;
-use crate::cycle::{self, Core, Inputs, Mind};
+use crate::cycle::{self, Core, CycleRecord, Inputs, Mind};
 use crate::field::Field;
+use crate::jobs::Sight;
 use crate::safety::{self, Commands};
-use crate::site::StrategyKind;
-use crate::snapshot::{Now, Request};
+use crate::site::{Site, StrategyKind};
+use crate::snapshot::{Event, Now, Request};
 use crate::workload::Feed;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
@@ -38,6 +40,9 @@ pub(super) struct ControlLoop {
     pub clock: Clock,
     pub field: Field,
     pub feed: Feed,
+    pub learning: Learning,
+    /// What the first cycle has to record.
+    pub notices: Vec<Event>,
     pub keeper: Keeper,
     pub board: Board,
     pub requests: mpsc::Receiver<Request>,
@@ -70,10 +75,11 @@ impl ControlLoop {
 
             let now = self.clock.now();
             if checkpointed_ms.is_none_or(|at| now.seconds_since(at) >= CHECKPOINT_S) {
-                self.keeper.keep(Entry::Checkpoint(Box::new(Checkpoint {
+                let checkpoint = Checkpoint {
                     now,
                     mind: self.mind.clone(),
-                })));
+                };
+                self.keeper.keep(Entry::Checkpoint(Box::new(checkpoint)), None);
                 checkpointed_ms = Some(now.mono_ms);
             }
             let inputs = self.inputs(now, imposed_left > 0);
@@ -97,15 +103,18 @@ impl ControlLoop {
             for event in &outcome.record.events {
                 log(event);
             }
-            show(
+            self.learning.see(sight(&self.core.site, &outcome.record));
+            let feed = self.feed.status();
+            let figures = show(
                 &mut self.board,
                 &outcome.record,
                 &self.mind,
                 &pace,
                 &self.field,
+                feed,
                 &self.keeper,
             );
-            self.keeper.keep(Entry::Cycle(Box::new(outcome.record)));
+            self.keeper.keep(Entry::Cycle(Box::new(outcome.record)), Some(figures));
             notify(&[sd_notify::NotifyState::Watchdog]);
             if self.mind.cycle == 1 {
                 notify(&[sd_notify::NotifyState::Ready]);
@@ -142,9 +151,20 @@ impl ControlLoop {
         while let Ok(request) = self.requests.try_recv() {
             requests.push(request);
         }
+        let mut notices = std::mem::take(&mut self.notices);
+        notices.extend(self.feed.take_notices());
+        for swap in self.learning.take_swaps() {
+            // The model changes between two cycles; the record of each names the one that it used.
+            if let Some(model) = swap.model {
+                self.core.model_fingerprint = model.fingerprint();
+                self.core.model = model;
+            }
+            notices.push(swap.event);
+        }
         Inputs {
             snapshot: self.field.take_snapshot(now),
             queue: self.feed.queue(),
+            notices,
             requests,
             imposed: (imposed && self.mind.strategy == StrategyKind::Predictive).then_some(StrategyKind::TrimRespond),
         }
@@ -162,9 +182,26 @@ impl ControlLoop {
         );
         self.field.apply(&commands);
         self.field.shutdown().await;
-        self.keeper
-            .keep(Entry::Checkpoint(Box::new(Checkpoint { now, mind: self.mind })));
+        self.learning.finish();
+        let checkpoint = Checkpoint { now, mind: self.mind };
+        self.keeper.keep(Entry::Checkpoint(Box::new(checkpoint)), None);
         self.keeper.finish();
+    }
+}
+
+/// What a cycle shows of jobs. A queue that the forecast no longer believes says nothing of starts and ends.
+fn sight(site: &Site, record: &CycleRecord) -> Sight {
+    let (queue, now) = (&record.inputs.queue, record.now);
+    let fresh = queue
+        .mono_ms
+        .is_some_and(|read| now.seconds_since(read) <= site.forecast.queue_timeout_s);
+    let snapshot = &record.inputs.snapshot;
+    let power = |rack: &crate::site::Rack| snapshot.get(rack.points.power).map(|power| power.get().max(0.0));
+    Sight {
+        now,
+        queue: fresh.then(|| queue.jobs.clone()),
+        rack_kw: site.racks.iter().map(power).collect(),
+        total: record.account.total.clone(),
     }
 }
 
@@ -183,7 +220,7 @@ fn notify(states: &[sd_notify::NotifyState<'_>]) {
     }
 }
 
-fn log(event: &crate::snapshot::Event) {
+fn log(event: &Event) {
     use crate::snapshot::Severity;
     let (code, subject, text) = (&event.code, &event.subject, &event.text);
     match event.severity {

@@ -2,30 +2,43 @@
 
 use super::control_loop::Pace;
 use super::keeper::Keeper;
-use crate::api::{Board, DeviceView, Edges, History, Sample, StoreView};
+use crate::api::{Board, DeviceView, Edges, FeedView, Figures, History, Sample, StoreView};
 use crate::cycle::{CycleRecord, Mind};
 use crate::field::{Field, LinkStatus};
-use crate::site::PointId;
 use crate::snapshot::Now;
-use crate::store::Store;
+use crate::store::{SeriesName, Store};
+use crate::workload::FeedStatus;
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
 /// What the store answers, for the trends.
 pub(super) struct Past(pub(super) Arc<Mutex<Store>>);
 
 impl History for Past {
-    fn series(&self, point: PointId, from_ms: i64, to_ms: i64, max_points: usize) -> Result<Vec<Sample>, String> {
+    fn series(
+        &self,
+        family: &str,
+        labels: &[(&str, &str)],
+        from_ms: i64,
+        to_ms: i64,
+        max_points: usize,
+    ) -> Result<Vec<Sample>, String> {
+        let name = SeriesName::new(family, labels);
         let store = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(store
-            .series(point, from_ms, to_ms, max_points)
-            .into_iter()
-            .map(|bucket| (bucket.ms, bucket.mean))
-            .collect())
+        let steps = store.series(&name, from_ms, to_ms.saturating_add(1), max_points);
+        Ok(steps.into_iter().map(|bucket| (bucket.ms, bucket.mean)).collect())
     }
 }
 
-/// Hangs a cycle out.
-pub(super) fn show(board: &mut Board, record: &CycleRecord, mind: &Mind, pace: &Pace, field: &Field, keeper: &Keeper) {
+/// Hangs a cycle out; answers its figures, for the record.
+pub(super) fn show(
+    board: &mut Board,
+    record: &CycleRecord,
+    mind: &Mind,
+    pace: &Pace,
+    field: &Field,
+    feed: FeedStatus,
+    keeper: &Keeper,
+) -> Figures {
     let devices = field
         .status()
         .into_iter()
@@ -36,11 +49,21 @@ pub(super) fn show(board: &mut Board, record: &CycleRecord, mind: &Mind, pace: &
         late: pace.late,
         overruns: pace.overruns,
         devices,
+        feed: FeedView {
+            text: feed.text(),
+            source: feed.source,
+            reads: feed.reads,
+            failures: feed.failures,
+            announced: feed.announced,
+            unknown_nodes: feed.unknown_nodes,
+            clock_ahead_s: feed.clock_ahead_s,
+            last_error: feed.last_error,
+        },
         store: store(keeper),
         alarms: mind.alarms.alarms().to_vec(),
         advice: mind.advice.clone(),
     };
-    board.show(record, edges);
+    board.show(record, edges)
 }
 
 fn device(link: LinkStatus, now: Now) -> DeviceView {

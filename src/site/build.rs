@@ -8,11 +8,11 @@ use super::ids::{AirUnitId, CduId, EquipmentId, LoopId, MeterId, RackId, Rejecti
 use super::profiles::Profiles;
 use super::raw::{Entry, LoopLinks, MeterLinks, NoKeys, RackLinks, Raw, ZoneLinks};
 use super::topology::{
-    AirUnit, Cdu, FacilityLoop, LoopNameplate, Meter, Rack, RackNameplate, Rejection, Reuse, Weather, Zone,
+    AirUnit, Cdu, FacilityLoop, Feed, LoopNameplate, Meter, Rack, RackNameplate, Rejection, Reuse, Weather, Zone,
 };
 use super::{
-    AirUnitPoints, CduPoints, LoopPoints, MeterPoints, PointId, PointSpec, RackPoints, RejectionPoints, ReusePoints,
-    Site, WeatherPoints, hash, nodes,
+    AirUnitPoints, CduPoints, FeedPoints, Grid, LoopPoints, MeterPoints, PointId, PointSpec, RackPoints,
+    RejectionPoints, ReusePoints, Site, WeatherPoints, hash, nodes,
 };
 
 /// Index of what a wrong name stands for: no vector is that long, so nothing is connected there.
@@ -106,6 +106,7 @@ pub(super) fn build(raw: Raw, profiles: Profiles, findings: &Findings<'_>) -> Si
     let air_units = on_loop!(it, loops.air_units, raw.air_units, AirUnit(AirUnitId) => AirUnit(AirUnitPoints) {});
     let meters = it.meters(raw.meters);
     let weather = raw.weather.map(|entry| it.weather(entry));
+    let feed = raw.feed.map(|entry| it.feed(entry));
     let bound = it.binder.finish();
     Site {
         zones: zones(raw.zones, &bound.points),
@@ -122,6 +123,13 @@ pub(super) fn build(raw: Raw, profiles: Profiles, findings: &Findings<'_>) -> Si
         air_units,
         meters,
         weather,
+        feed,
+        grid: Grid {
+            settings: raw.grid,
+            ..Grid::default()
+        },
+        ledger: raw.ledger,
+        disclosure: raw.disclosure,
         devices: bound.devices,
         points: bound.points,
         limits: raw.limits,
@@ -207,6 +215,7 @@ impl Builder<'_> {
                 zone,
                 role: links.role,
                 rollover: links.rollover,
+                class: links.class,
                 device,
             });
         }
@@ -221,6 +230,19 @@ impl Builder<'_> {
             .device(EquipmentId::Weather, entry.class, &links.id, zone, links.device);
         Weather {
             points: WeatherPoints::bind(|name, unit| self.binder.find(device, name, unit)),
+            name: links.id,
+            device,
+        }
+    }
+
+    fn feed(&mut self, entry: Entry<LoopLinks, NoKeys>) -> Feed {
+        let links = entry.links;
+        let zone = self.names.zone(&links.zone, &entry.path);
+        let device = self
+            .binder
+            .device(EquipmentId::Feed, entry.class, &links.id, zone, links.device);
+        Feed {
+            points: FeedPoints::bind(|name, unit| self.binder.find(device, name, unit)),
             name: links.id,
             device,
         }

@@ -5,7 +5,12 @@ use std::collections::BTreeMap;
 use toml::{Table, Value};
 
 /// Keys whose values are secret: they do not change how the plant is run, and a hash of a short secret can be guessed.
-const SECRETS: &[(&str, &str)] = &[("mqtt", "password"), ("api", "operator_token")];
+const SECRETS: &[(&str, &str)] = &[
+    ("mqtt", "password"),
+    ("api", "operator_token"),
+    ("api", "feed_token"),
+    ("workload", "token"),
+];
 
 /// SHA-256, in hex, over the merged configuration in sorted order and the text of every profile in use.
 pub(super) fn of(merged: &Table, profiles: &BTreeMap<String, String>) -> String {

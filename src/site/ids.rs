@@ -54,4 +54,6 @@ pub enum EquipmentId {
     Meter(MeterId),
     /// The weather station.
     Weather,
+    /// The feed of grid carbon and prices.
+    Feed,
 }

@@ -21,6 +21,7 @@ pub(super) const CLASSES: &[&str] = &[
     "air_unit",
     "meter",
     "weather",
+    "feed",
 ];
 
 const DEFAULTS: &str = include_str!("../../config/defaults.toml");

@@ -9,12 +9,15 @@
 mod bind;
 mod build;
 mod check;
+mod disclosure;
 mod findings;
+mod grid;
 mod hash;
 mod ids;
 mod layers;
 mod limits;
 pub mod load;
+mod node_finder;
 mod nodes;
 mod points;
 mod profiles;
@@ -24,21 +27,24 @@ mod read;
 mod topology;
 
 pub use check::warnings;
+pub use disclosure::{Disclosure, ItMetering, LedgerSettings, Threshold};
+pub use grid::{Grid, GridSettings, Moment, TimeSeries};
 pub use ids::{
     AirUnitId, CduId, DeviceId, EquipmentId, LoopId, MeterId, PointId, RackId, RejectionId, ReuseId, ZoneId,
 };
 pub use limits::{
     ApiSettings, Authority, Band, ControlSettings, ForecastSettings, Limits, MqttSettings, Prices, SafetySettings,
-    StoreSettings, StrategyKind, TariffWindow, TrimRespondSettings, WorkloadSettings,
+    Secret, StoreSettings, StrategyKind, TariffWindow, TrimRespondSettings, WorkloadSettings,
 };
 pub use load::{Mistake, load, load_embedded};
+pub use node_finder::NodeFinder;
 pub use points::{
-    AirUnitPoints, CduPoints, Direction, LoopPoints, MeterPoints, Point, PointSpec, RackPoints, RejectionPoints,
-    ReusePoints, WeatherPoints, WriteSpec, more_cooling,
+    AirUnitPoints, CduPoints, Direction, FeedPoints, LoopPoints, MeterPoints, Point, PointSpec, RackPoints,
+    RejectionPoints, ReusePoints, WeatherPoints, WriteSpec, more_cooling,
 };
 pub use topology::{
-    AirUnit, AirUnitNameplate, Cdu, CduNameplate, Device, DeviceBinding, FacilityLoop, LoopNameplate, Meter, MeterRole,
-    Rack, RackNameplate, Rejection, RejectionKind, RejectionNameplate, Reuse, ReuseNameplate, Weather, Zone,
+    AirUnit, AirUnitNameplate, Cdu, CduNameplate, Device, DeviceBinding, FacilityLoop, Feed, LoopNameplate, Meter,
+    MeterRole, Rack, RackNameplate, Rejection, RejectionKind, RejectionNameplate, Reuse, ReuseNameplate, Weather, Zone,
 };
 
 /// A checked site: every id in it points to an element of the vector of its kind.
@@ -68,6 +74,14 @@ pub struct Site {
     pub meters: Vec<Meter>,
     /// Weather station.
     pub weather: Option<Weather>,
+    /// Feed of the grid's carbon intensity and of prices.
+    pub feed: Option<Feed>,
+    /// Carbon and prices that change with time.
+    pub grid: Grid,
+    /// How the books are kept.
+    pub ledger: LedgerSettings,
+    /// What a report to an authority says beyond the books.
+    pub disclosure: Disclosure,
     /// Zones.
     pub zones: Vec<Zone>,
     /// Devices.
@@ -120,6 +134,7 @@ impl Site {
             EquipmentId::AirUnit(id) => &self.air_units[id.0].name,
             EquipmentId::Meter(id) => &self.meters[id.0].name,
             EquipmentId::Weather => self.weather.as_ref().map_or("weather", |weather| &weather.name),
+            EquipmentId::Feed => self.feed.as_ref().map_or("feed", |feed| &feed.name),
         }
     }
 }

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::marker::PhantomData;
 use thermo::{
-    Celsius, Count, Flag, Fraction, KelvinDelta, Kilopascals, KilowattHours, Kilowatts, Litres, LitresPerMinute,
-    Microsiemens, Quantity, Seconds, Unit,
+    Celsius, Count, Flag, Fraction, GramsPerKwh, KelvinDelta, Kilopascals, KilowattHours, Kilowatts, Litres,
+    LitresPerMinute, Microsiemens, PricePerKwh, Quantity, Seconds, Unit,
 };
 
 /// A handle to a point whose readings are of quantity `Q`.
@@ -152,7 +152,7 @@ macro_rules! point_sets {
             pub const VOCABULARY: &[(&str, Unit)] = &[$((stringify!($name), <$quantity as Quantity>::UNIT),)*];
 
             /// Binds each quantity to the point that `find` answers for its name and unit.
-            pub(super) fn bind(mut find: impl FnMut(&str, Unit) -> Option<PointId>) -> Self {
+            pub(crate) fn bind(mut find: impl FnMut(&str, Unit) -> Option<PointId>) -> Self {
                 Self { $($name: find(stringify!($name), <$quantity as Quantity>::UNIT).map(Point::bound),)* }
             }
         }
@@ -320,6 +320,17 @@ point_sets! {
         relative_humidity: Fraction,
         /// Barometric pressure.
         pressure: Kilopascals,
+    }
+    /// Points of a feed of the grid's carbon intensity and of prices.
+    FeedPoints {
+        /// Average carbon intensity of the grid.
+        carbon_location: GramsPerKwh,
+        /// Carbon intensity of the electricity by contract.
+        carbon_market: GramsPerKwh,
+        /// Carbon intensity of a change in demand.
+        carbon_marginal: GramsPerKwh,
+        /// Price of electricity; may be negative.
+        energy_price: PricePerKwh,
     }
     /// Points of a power, water or heat meter.
     MeterPoints {

@@ -1,6 +1,7 @@
 //! The store as a whole: crashes, full disks, tampering, retention.
 
 mod series;
+mod tiers;
 
 use super::disk::tests::SmallDisk;
 use super::*;
@@ -33,6 +34,9 @@ fn settings(dir: &Path, retention_days: u32, max_mib: u64) -> StoreSettings {
     StoreSettings {
         dir: dir.to_string_lossy().into_owned(),
         retention_days,
+        raw_days: retention_days,
+        minute_days: 366,
+        quarter_days: 3653,
         max_mib,
     }
 }
@@ -109,7 +113,7 @@ fn a_segment_torn_in_its_header_is_deleted() {
     let dir = tempfile::tempdir().unwrap();
     append(&mut open(dir.path()), 0..3);
     let second = segment::path(&dir.path().join(RECORDS), 2);
-    for length in 0..48 {
+    for length in 0..44 {
         fs::write(&second, vec![0; length]).unwrap();
         fs::write(&second, &fs::read(files(dir.path()).remove(0)).unwrap()[..length]).unwrap();
         assert_eq!(open(dir.path()).recoveries().len(), 1);

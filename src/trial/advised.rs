@@ -57,6 +57,7 @@ fn run(site: &Arc<Site>, fault: Fault) -> Outcome {
     let core = Core {
         site: Arc::clone(site),
         model: Arc::new(JobModel::embedded()),
+        model_fingerprint: 0,
         fingerprints: false,
     };
     let mut world = world(site, (HEALTHY_S + WATCHED_S) / 86_400.0);

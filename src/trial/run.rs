@@ -13,7 +13,7 @@ use super::watch::{Mark, Watch};
 use super::world::{Load, WeatherSource, WorldError, build_world, start_s};
 use crate::cycle::{Core, Inputs, Mind, step};
 use crate::forecast::JobModel;
-use crate::ledger::Totals as Books;
+use crate::ledger::{Page, Totals as Books};
 use crate::site::{Authority, Site};
 use crate::snapshot::Now;
 use simulators::world::World;
@@ -48,7 +48,17 @@ pub struct Options {
 }
 
 /// Runs every strategy and compares them. `progress` hears the strategy and the share of all work done.
-pub fn run(site: &Site, options: &Options, mut progress: impl FnMut(Contender, f64)) -> Result<Trial, WorldError> {
+pub fn run(site: &Site, options: &Options, progress: impl FnMut(Contender, f64)) -> Result<Trial, WorldError> {
+    run_recorded(site, options, progress, &mut |_| {})
+}
+
+/// [`run`], with the pages of the books handed to `keep`, from the first moment on.
+pub fn run_recorded(
+    site: &Site,
+    options: &Options,
+    mut progress: impl FnMut(Contender, f64),
+    keep: &mut dyn FnMut(Page),
+) -> Result<Trial, WorldError> {
     let mut site = site.clone();
     for zone in &mut site.zones {
         // A trial asks what a strategy can do; bounded authority is for the first weeks on a live plant.
@@ -67,6 +77,7 @@ pub fn run(site: &Site, options: &Options, mut progress: impl FnMut(Contender, f
     )?;
     let site = Arc::new(site);
     let model = Arc::new(options.model.clone().unwrap_or_else(JobModel::embedded));
+    let model_fingerprint = model.fingerprint();
     let mut trial = Trial {
         site: site.name.clone(),
         days: options.days,
@@ -82,12 +93,12 @@ pub fn run(site: &Site, options: &Options, mut progress: impl FnMut(Contender, f
         let core = Core {
             site: Arc::clone(&site),
             model: Arc::clone(&model),
+            model_fingerprint,
             fingerprints: false,
         };
         let share = |part: f64| done as f64 + part;
-        let run = run_one(&core, *strategy, world.clone(), options.days, |part| {
-            progress(*strategy, share(part));
-        });
+        let report = |part| progress(*strategy, share(part));
+        let run = run_one(&core, *strategy, world.clone(), options.days, report, keep);
         trial.runs.push(run);
     }
     trial.compare();
@@ -110,12 +121,15 @@ enum Pilot<'a> {
 
 impl Pilot<'_> {
     /// One cycle's commands, written to the plant; answers the books.
-    fn turn(&mut self, bench: &Bench<'_>, world: &mut World, now: Now) -> Books {
+    fn turn(&mut self, bench: &Bench<'_>, world: &mut World, now: Now, keep: &mut dyn FnMut(Page)) -> Books {
         match self {
             Self::Service(mind, queue) => {
                 let inputs = bench.inputs(world, queue, now);
                 let outcome = step(bench.core, mind, inputs, now);
                 bench.signals.apply(world.plant_mut(), &outcome.commands);
+                if let Some(page) = outcome.record.page {
+                    keep(*page);
+                }
                 outcome.record.account.total
             }
             Self::Oracle(oracle) => oracle.turn(world, now),
@@ -138,11 +152,19 @@ impl Bench<'_> {
             queue: queue.read(world.scheduler(), self.clock.epoch_ms, now),
             requests: Vec::new(),
             imposed: None,
+            notices: Vec::new(),
         }
     }
 }
 
-fn run_one(core: &Core, contender: Contender, mut world: World, days: f64, mut progress: impl FnMut(f64)) -> Run {
+fn run_one(
+    core: &Core,
+    contender: Contender,
+    mut world: World,
+    days: f64,
+    mut progress: impl FnMut(f64),
+    keep: &mut dyn FnMut(Page),
+) -> Run {
     let site = &*core.site;
     let bench = Bench {
         core,
@@ -162,7 +184,7 @@ fn run_one(core: &Core, contender: Contender, mut world: World, days: f64, mut p
     let mut books_before = Books::default();
     for _ in 0..cycles(WARM_UP_S, cycle_s) {
         let now = bench.clock.now(&world);
-        books_before = pilot.turn(&bench, &mut world, now);
+        books_before = pilot.turn(&bench, &mut world, now, keep);
         pass(&mut world, None, cycle_s);
     }
     let truth_before = world.plant().totals();
@@ -173,7 +195,7 @@ fn run_one(core: &Core, contender: Contender, mut world: World, days: f64, mut p
     let mut before = truth_before.clone();
     for cycle in 0..count {
         let now = bench.clock.now(&world);
-        books = pilot.turn(&bench, &mut world, now);
+        books = pilot.turn(&bench, &mut world, now, keep);
         pass(&mut world, Some(&mut watch), cycle_s);
         let after = world.plant().totals();
         money.add(site, now, &before, &after);
@@ -182,6 +204,11 @@ fn run_one(core: &Core, contender: Contender, mut world: World, days: f64, mut p
             progress(cycle as f64 / count as f64);
         }
     }
+    if let Pilot::Service(mind, _) = &pilot
+        && let Some(page) = mind.ledger.open_page(site)
+    {
+        keep(page);
+    }
     let simulated_s = WARM_UP_S + days * 86_400.0;
     Scored {
         contender: contender.name(),
@@ -189,6 +216,7 @@ fn run_one(core: &Core, contender: Contender, mut world: World, days: f64, mut p
         fingerprint: pilot.fingerprint(),
         truth: (&truth_before, &before),
         books: (&books_before, &books),
+        site,
         watch: &watch,
         money: &money,
     }

@@ -36,6 +36,23 @@ pub(super) fn made_ms(text: &[u8]) -> Option<i64> {
     milliseconds(number(&stamp.last_update)?)
 }
 
+/// What a document says went wrong, in short.
+pub(super) fn complaint(text: &[u8]) -> String {
+    let document: Value = serde_json::from_slice(text).unwrap_or_default();
+    let errors = document.get("errors").and_then(Value::as_array).into_iter().flatten();
+    let words = errors.filter_map(|error| {
+        ["description", "error"]
+            .iter()
+            .find_map(|key| error.get(*key)?.as_str())
+    });
+    let said: String = words.collect::<Vec<_>>().join("; ").chars().take(200).collect();
+    if said.is_empty() {
+        "no reason is given".to_owned()
+    } else {
+        said
+    }
+}
+
 /// One job in the document's form; `None` where it neither runs nor will.
 pub(super) fn one(job: &Value) -> Result<Option<Job>, FeedError> {
     let raw = RawJob::deserialize(job).map_err(|error| FeedError::Document(format!("not a job: {error}")))?;

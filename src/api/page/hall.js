@@ -83,7 +83,7 @@ function why() {
       say(sentence, control.sentence || T.noSentence);
       const changed = control.changes.length;
       say(notes, [
-        ...forecast.notes,
+        ...forecast.notes.filter((note) => !control.sentence.includes(note.slice(0, 20))),
         changed ? fill(changed === 1 ? T.changedOne : T.changed, { count: changed, which: `${control.changes[0].tag}, ${control.changes[0].why}` }) : "",
         control.binding.length ? fill(T.binding, { list: control.binding.join(", ") }) : "",
       ].filter(Boolean).join(" · "));

@@ -53,7 +53,7 @@ export function build({ site }) {
       predictions();
       const { jobs } = view;
       figures.update([String(jobs.running), String(jobs.starting), String(jobs.pending), number(jobs.running_gpus, 0)]);
-      say(age, jobs.age_s === null ? T.noQueue : `${fill(T.queueAge, { age: duration(jobs.age_s) })}. ${known.size ? "" : T.noPredictions}`);
+      say(age, jobs.age_s === null ? T.noQueue : `${fill(T.queueAge, { age: duration(jobs.age_s) })}. ${known.size ? "" : T.noPredictions} ${jobs.feed?.last_error || jobs.feed?.unknown_nodes ? jobs.feed.text : ""}`);
       keyed(list.body, jobs.list, (job) => job.id, () => row(16), (line, job) => {
         const more = known.get(job.id) ?? {};
         const runs = job.state === "running" && job.start_ms !== null ? (view.wall_ms - job.start_ms) / 1000 : NaN;

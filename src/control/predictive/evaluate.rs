@@ -117,8 +117,9 @@ impl<'a> Trial<'a> {
         let unknown = |what: &str| format!("{} {what}", unit.name);
         let prices = &site.prices;
         let hour = view.now.local_hour();
-        let carbon = prices.carbon_g_per_kwh_at(hour) / 1000.0 * prices.carbon_per_kg;
-        let price = prices.energy_at(hour) + carbon;
+        let wall_ms = view.now.wall_ms;
+        let carbon = site.carbon_g_per_kwh(wall_ms, hour) / 1000.0 * prices.carbon_per_kg;
+        let price = site.energy_price(wall_ms, hour) + carbon;
         let per_kwh = 1000.0 * price.max(LEAST_PRICE);
         let water_kwh = (prices.water_per_m3 / per_kwh, prices.sewer_per_m3 / per_kwh);
         let equipment = Equipment::new(site, id, learned, outdoors, water_kwh)?;

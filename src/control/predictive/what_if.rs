@@ -2,7 +2,7 @@
 
 use super::choose;
 use super::evaluate::Trial;
-use super::model::cdu::CduModel;
+use super::model::cdu::{CduModel, CduRatios};
 use super::model::facility;
 use super::need::Slack;
 use super::{Predictive, outdoors};
@@ -99,22 +99,24 @@ impl Predictive {
 
     /// What a CDU's like are: the median of the others, or 1 where there are none.
     pub(in crate::control) fn usual(&self, of: Change) -> f64 {
-        let others = |own: CduId, ratio: fn(&super::model::cdu::CduRatios) -> f64| {
-            let peers = self.learned.cdus.iter().enumerate().filter(|(id, _)| *id != own.0);
-            let mut ratios: Vec<f64> = peers.map(|(_, ratios)| ratio(ratios)).collect();
-            ratios.sort_by(f64::total_cmp);
-            ratios.get(ratios.len() / 2).copied().unwrap_or(1.0)
-        };
         match of {
-            Change::Exchanger(cdu, _) => others(cdu, |ratios| ratios.ua),
-            Change::Strainer(cdu, _) => others(cdu, |ratios| ratios.primary),
+            Change::Exchanger(cdu, _) => self.of_others(cdu, |ratios| ratios.ua),
+            Change::Strainer(cdu, _) => self.of_others(cdu, |ratios| ratios.primary),
             Change::Rejection(..) => 1.0,
             Change::Bypass(..) => 0.0,
         }
     }
 
-    /// What a CDU costs less where another share than the present one of its coolant passes its racks by: with the same
-    /// pressure its racks take the same flow, and its pumps and its exchanger see less of it.
+    fn of_others(&self, own: CduId, ratio: fn(&CduRatios) -> f64) -> f64 {
+        let peers = self.learned.cdus.iter().enumerate().filter(|(id, _)| *id != own.0);
+        let mut ratios: Vec<f64> = peers.map(|(_, ratios)| ratio(ratios)).collect();
+        ratios.sort_by(f64::total_cmp);
+        ratios.get(ratios.len() / 2).copied().unwrap_or(1.0)
+    }
+
+    /// What another share of a CDU's coolant that passes its racks by adds to the rates. At the same pressure its racks take
+    /// the same flow, and its pumps and its exchanger see another one. A CDU without a bypass draws what those beside it
+    /// draw at that flow; with a larger one, hydraulic power goes with the flow.
     fn bypass(&self, view: &View<'_>, id: CduId, share: f64) -> Option<Rates> {
         let unit = view.site.cdus.get(id.0)?;
         let (plate, points) = (&unit.nameplate, &unit.points);
@@ -132,10 +134,19 @@ impl Predictive {
             value(view, around.points.differential_pressure)?,
         );
         let pumps = |lpm: f64| self.learned.pumps[unit.facility_loop.0] * facility::pump_kw(around, lpm, kpa);
-        let kw = model.pump_kw(otherwise) - model.pump_kw(flow) + pumps(lpm + more_lpm) - pumps(lpm);
-        let prices = &view.site.prices;
-        let hour = view.now.local_hour();
-        let price = prices.energy_at(hour) + prices.carbon_g_per_kwh_at(hour) / 1000.0 * prices.carbon_per_kg;
+        let own_kw = model.pump_kw(flow);
+        let otherwise_kw = if otherwise < flow {
+            let mut like = *self.learned.cdus.get(id.0)?;
+            like.pump = self.of_others(id, |ratios| ratios.pump);
+            CduModel::new(unit, like).pump_kw(otherwise).min(own_kw)
+        } else {
+            let still_kw = model.pump_kw(0.0);
+            still_kw + (own_kw - still_kw) * otherwise / flow
+        };
+        let kw = otherwise_kw - own_kw + pumps(lpm + more_lpm) - pumps(lpm);
+        let (site, wall_ms, hour) = (view.site, view.now.wall_ms, view.now.local_hour());
+        let carbon = site.carbon_g_per_kwh(wall_ms, hour) / 1000.0 * site.prices.carbon_per_kg;
+        let price = site.energy_price(wall_ms, hour) + carbon;
         Some(Rates {
             money_per_h: kw * price,
             kw,

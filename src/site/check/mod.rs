@@ -8,6 +8,7 @@ mod review;
 mod settings;
 
 pub use review::warnings;
+pub(super) use settings::is_host_and_port;
 
 use super::Site;
 use super::findings::Findings;
@@ -30,7 +31,8 @@ pub(super) fn ids(raw: &Raw, findings: &Findings<'_>) {
         .chain(raw.reuse.iter().map(|entry| (&entry.path, &entry.links.id)))
         .chain(raw.air_units.iter().map(|entry| (&entry.path, &entry.links.id)))
         .chain(raw.meters.iter().map(|entry| (&entry.path, &entry.links.id)))
-        .chain(raw.weather.iter().map(|entry| (&entry.path, &entry.links.id)));
+        .chain(raw.weather.iter().map(|entry| (&entry.path, &entry.links.id)))
+        .chain(raw.feed.iter().map(|entry| (&entry.path, &entry.links.id)));
     distinct(equipment, findings);
     distinct(raw.zones.iter().map(|entry| (&entry.path, &entry.links.id)), findings);
     if raw.loops.is_empty() {
@@ -46,7 +48,7 @@ fn distinct<'r>(items: impl Iterator<Item = (&'r String, &'r String)>, findings:
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
         // Ids and classes share the names of [points.<class or id>]; the weather station may be called what it is.
-        let class = CLASSES.contains(&id.as_str()) && id != "weather";
+        let class = CLASSES.contains(&id.as_str()) && id != "weather" && id != "feed";
         if id.is_empty() {
             findings.add(path, "is empty; write a name");
         } else if !plain {
