@@ -2,9 +2,8 @@
 
 use super::Cycle;
 use crate::control::{Change, Rates, WhatIf};
-use crate::site::{CduId, LoopId, PointId, Site};
+use crate::site::{CduId, LoopId, PointId};
 use serde::{Deserialize, Serialize};
-use std::borrow::Cow;
 
 /// A ratio this far below that of its like is a clue; the names that control gives begin a little further on.
 const FALLEN: f64 = 0.88;
@@ -152,43 +151,10 @@ fn held(cycle: &Cycle<'_>, point: PointId) -> Option<Clue> {
     costs.then(|| clue(kind, &spec.tag, About::Held(point), now, planned))
 }
 
-/// The site with every held setpoint bound to the value that it has, but one.
-pub(super) fn pinned<'a>(cycle: &Cycle<'a>, but: Option<PointId>) -> Cow<'a, Site> {
-    pin(
-        cycle,
-        cycle
-            .held
-            .iter()
-            .filter(|point| Some(**point) != but)
-            .filter_map(|point| Some((*point, cycle.snapshot.reading(*point)?.value))),
-    )
-}
-
-/// The site with setpoints bound to values.
-pub(super) fn pin<'a>(cycle: &Cycle<'a>, values: impl Iterator<Item = (PointId, f64)>) -> Cow<'a, Site> {
-    let mut site = Cow::Borrowed(cycle.site);
-    for (point, value) in values {
-        let write = site
-            .to_mut()
-            .points
-            .get_mut(point.0)
-            .and_then(|spec| spec.write.as_mut());
-        if let Some(write) = write {
-            let value = value.clamp(write.min, write.max);
-            (write.min, write.max) = (value, value);
-        }
-    }
-    site
-}
-
 /// What a clue costs now.
-pub(super) fn saving(cycle: &Cycle<'_>, as_is: &WhatIf<'_>, base: Rates, clue: &Clue) -> Option<Rates> {
+pub(super) fn saving(as_is: &WhatIf<'_>, base: Rates, clue: &Clue) -> Option<Rates> {
     match clue.about {
         About::Ratio(change) => Some(base.less(as_is.rates(Some(change))?)),
-        About::Held(point) => {
-            let free = pinned(cycle, Some(point));
-            let otherwise = WhatIf::new(&free, cycle.snapshot, cycle.heat, cycle.control, cycle.now).rates(None)?;
-            Some(base.less(otherwise))
-        }
+        About::Held(point) => Some(Rates::default().less(as_is.setpoint(point, clue.could)?)),
     }
 }

@@ -8,9 +8,9 @@
 //! | `retrofit` | a change of the plant itself, on the record |
 //! | `ride_through` | how long each CDU stays within limits when flow, pumps or heat rejection are lost |
 //!
-//! A saving is the difference of two searches for the cheapest operating point on the controller's own learned model,
-//! once as the plant is and once with the change made, under the same weather, load and prices: every ten minutes, averaged
-//! over up to a day.
+//! A saving is a difference on the controller's own learned model under the same weather, load and prices, every ten
+//! minutes, averaged over up to a day: of two searches for the cheapest operating point where the plant itself would be
+//! another, of two costs at the point that there is where only a setpoint would.
 #![cfg_attr(
     not(test),
     deny(clippy::indexing_slicing, clippy::disallowed_methods, clippy::disallowed_types)
@@ -101,24 +101,19 @@ pub fn consider(cycle: &Cycle<'_>, requests: &[Request], state: &mut State) -> V
 
 impl State {
     fn look(&mut self, cycle: &Cycle<'_>, passed_s: f64) -> Vec<Event> {
-        // As the plant is: with what people hold at the value they hold it at.
-        let pinned = clues::pinned(cycle, None);
-        let as_is = WhatIf::new(&pinned, cycle.snapshot, cycle.heat, cycle.control, cycle.now);
+        let as_is = WhatIf::new(cycle.site, cycle.snapshot, cycle.heat, cycle.control, cycle.now);
         let Some(base) = as_is.rates(None) else { return vec![] };
         let mut told = Vec::new();
         let clues = clues::find(cycle, &as_is);
         for clue in &clues {
-            let Some(saved) = clues::saving(cycle, &as_is, base, clue) else {
+            let Some(saved) = clues::saving(&as_is, base, clue) else {
                 continue;
             };
-            let known = self.watches.iter_mut().find(|watch| watch.is_about(clue));
-            let watch = match known {
-                Some(watch) => watch,
-                None => {
-                    self.watches.push(Watch::new(clue.clone()));
-                    let Some(new) = self.watches.last_mut() else { continue };
-                    new
-                }
+            if !self.watches.iter().any(|watch| watch.is_about(clue)) {
+                self.watches.push(Watch::new(clue.clone()));
+            }
+            let Some(watch) = self.watches.iter_mut().find(|watch| watch.is_about(clue)) else {
+                continue;
             };
             watch.see(cycle, clue, saved, base, passed_s);
             if watch.becomes_advice(cycle.now) {
@@ -134,7 +129,7 @@ impl State {
         }
         self.watches.retain(|watch| !watch.is_over());
         for taken in &mut self.taken {
-            taken.follow(cycle, &as_is, base, passed_s);
+            taken.follow(&as_is, base, passed_s);
         }
         told
     }

@@ -3,8 +3,7 @@
 //! What came is the same difference as was promised, looked at from the other side: what the plant would cost if it still
 //! were as it was when the advice was taken, less what it costs as it is now. A ratio that did not move brings nothing.
 
-use super::Cycle;
-use super::clues::{self, About, Clue, Kind};
+use super::clues::{About, Clue, Kind};
 use super::watch::{Advice, PerDay};
 use crate::control::{Change, Rates, WhatIf};
 use crate::snapshot::Now;
@@ -61,19 +60,17 @@ impl Taken {
         })
     }
 
-    pub(super) fn follow(&mut self, cycle: &Cycle<'_>, as_is: &WhatIf<'_>, base: Rates, passed_s: f64) {
+    pub(super) fn follow(&mut self, as_is: &WhatIf<'_>, base: Rates, passed_s: f64) {
         if self.watched_s >= FOLLOWED_S || passed_s <= 0.0 {
             return;
         }
-        let before = match self.clue.about {
-            About::Ratio(change) => as_is.rates(Some(at(change, self.clue.now))),
-            About::Held(point) => {
-                let as_it_was = clues::pin(cycle, std::iter::once((point, self.clue.now)));
-                WhatIf::new(&as_it_was, cycle.snapshot, cycle.heat, cycle.control, cycle.now).rates(None)
-            }
+        let came = match self.clue.about {
+            About::Ratio(change) => as_is
+                .rates(Some(at(change, self.clue.now)))
+                .map(|before| before.less(base)),
+            About::Held(point) => as_is.setpoint(point, self.clue.now),
         };
-        let Some(before) = before else { return };
-        let came = before.less(base);
+        let Some(came) = came else { return };
         self.watched_s += passed_s;
         let share = passed_s / self.watched_s;
         let follow = |mean: &mut f64, now: f64| *mean += share * (now - *mean);

@@ -18,7 +18,7 @@ mod setpoints;
 mod tests;
 mod trim_respond;
 
-use crate::site::{Point, Site, StrategyKind, WriteSpec};
+use crate::site::{Point, PointId, Site, StrategyKind, WriteSpec};
 use crate::snapshot::{Event, HeatForecast, Now, Plan, PlanStatus, Snapshot};
 pub use predictive::what_if::{Change, Rates};
 use serde::{Deserialize, Serialize};
@@ -118,6 +118,12 @@ impl<'a> WhatIf<'a> {
     /// What cooling costs with one ratio at another value; `None` where the model does not know the plant.
     pub fn rates(&self, change: Option<Change>) -> Option<Rates> {
         self.state.predictive.rates(&self.view, change)
+    }
+
+    /// What a setpoint at another value would add to the rates, everything else staying as it is; `None` where it is of a
+    /// kind that the model does not weigh.
+    pub fn setpoint(&self, point: PointId, wanted: f64) -> Option<Rates> {
+        self.state.predictive.setpoint(&self.view, point, wanted)
     }
 
     /// The learned value of what a change is about, and for how long telling readings have shaped it, s.

@@ -73,14 +73,15 @@ impl OperatingPoint {
 
 /// Power of everything but the heat rejection, kW.
 #[derive(Debug, Clone, Copy, Default)]
-struct Power {
-    cdus_kw: f64,
-    air_kw: f64,
-    pumps_kw: f64,
+#[expect(clippy::struct_field_names, reason = "units are in names")]
+pub(super) struct Power {
+    pub cdus_kw: f64,
+    pub air_kw: f64,
+    pub pumps_kw: f64,
 }
 
 impl Power {
-    fn sum(&self) -> f64 {
+    pub(super) fn sum(&self) -> f64 {
         self.cdus_kw + self.air_kw + self.pumps_kw
     }
 }
@@ -205,7 +206,13 @@ impl<'a> Trial<'a> {
     }
 
     /// Heat rejection, heat export and the cost of a flow of water that leaves at `water_c`.
-    fn shared(&self, water_c: f64, flow_lpm: f64, power: &Power, stages: &Stages) -> (Rejecting, Vec<f64>, Costs) {
+    pub(super) fn shared(
+        &self,
+        water_c: f64,
+        flow_lpm: f64,
+        power: &Power,
+        stages: &Stages,
+    ) -> (Rejecting, Vec<f64>, Costs) {
         let prices = &self.view.site.prices;
         let rooms_kw = air_heat_kw(self.view, |band| band.mean_kw[COST_HORIZON]) * self.unit.air_units.len() as f64;
         let heat_kw = self.racks_kw() + rooms_kw + power.sum();

@@ -1,13 +1,13 @@
 //! What the plant costs as it is, and what it would cost otherwise: the same model and the same search, on other ratios.
 
 use super::choose;
-use super::evaluate::Trial;
+use super::evaluate::{Power, Trial};
 use super::model::cdu::{CduModel, CduRatios};
 use super::model::facility;
 use super::need::Slack;
 use super::{Predictive, outdoors};
 use crate::control::{View, value};
-use crate::site::{CduId, LoopId};
+use crate::site::{CduId, LoopId, Point, PointId};
 use serde::{Deserialize, Serialize};
 
 /// Rates of the cooling by the model.
@@ -119,21 +119,9 @@ impl Predictive {
     /// draw at that flow; with a larger one, hydraulic power goes with the flow.
     fn bypass(&self, view: &View<'_>, id: CduId, share: f64) -> Option<Rates> {
         let unit = view.site.cdus.get(id.0)?;
-        let (plate, points) = (&unit.nameplate, &unit.points);
         let model = CduModel::new(unit, *self.learned.cdus.get(id.0)?);
-        let flow = value(view, points.secondary_flow)? / plate.secondary_flow_lpm;
+        let flow = value(view, unit.points.secondary_flow)? / unit.nameplate.secondary_flow_lpm;
         let otherwise = flow * (1.0 - bypassed(view, id)?) / (1.0 - share).max(0.1);
-        let supply_c = value(view, points.secondary_supply_temperature)?;
-        let water_c = value(view, points.primary_supply_temperature)?;
-        let heat_kw = view.heat.cdus.get(id.0)?.now_kw;
-        let primary = |flow: f64| Some(model.primary_share(heat_kw, flow, supply_c, water_c)? * plate.primary_flow_lpm);
-        let more_lpm = primary(otherwise)? - primary(flow)?;
-        let around = view.site.loops.get(unit.facility_loop.0)?;
-        let (lpm, kpa) = (
-            value(view, around.points.flow)?,
-            value(view, around.points.differential_pressure)?,
-        );
-        let pumps = |lpm: f64| self.learned.pumps[unit.facility_loop.0] * facility::pump_kw(around, lpm, kpa);
         let own_kw = model.pump_kw(flow);
         let otherwise_kw = if otherwise < flow {
             let mut like = *self.learned.cdus.get(id.0)?;
@@ -143,15 +131,88 @@ impl Predictive {
             let still_kw = model.pump_kw(0.0);
             still_kw + (own_kw - still_kw) * otherwise / flow
         };
-        let kw = otherwise_kw - own_kw + pumps(lpm + more_lpm) - pumps(lpm);
-        let (site, wall_ms, hour) = (view.site, view.now.wall_ms, view.now.local_hour());
-        let carbon = site.carbon_g_per_kwh(wall_ms, hour) / 1000.0 * site.prices.carbon_per_kg;
-        let price = site.energy_price(wall_ms, hour) + carbon;
-        Some(Rates {
-            money_per_h: kw * price,
-            kw,
-            litres_per_h: 0.0,
-        })
+        let supply_c = value(view, unit.points.secondary_supply_temperature)?;
+        let more_lpm = self.primary_lpm(view, id, otherwise, supply_c)? - self.primary_lpm(view, id, flow, supply_c)?;
+        self.beside(view, unit.facility_loop, more_lpm, otherwise_kw - own_kw, None)
+    }
+
+    /// What a setpoint at another value adds to the rates, everything else staying as it is.
+    pub(in crate::control) fn setpoint(&self, view: &View<'_>, point: PointId, wanted: f64) -> Option<Rates> {
+        let is = |own: Option<PointId>| own == Some(point);
+        for (index, unit) in view.site.cdus.iter().enumerate() {
+            let (id, points) = (CduId(index), &unit.points);
+            let flow_lpm = || value(view, points.secondary_flow);
+            if is(points.secondary_supply_temperature_setpoint.map(Point::id)) {
+                let flow = flow_lpm()? / unit.nameplate.secondary_flow_lpm;
+                let more_lpm = self.primary_lpm(view, id, flow, wanted)? - value(view, points.primary_flow)?;
+                return self.beside(view, unit.facility_loop, more_lpm, 0.0, None);
+            }
+            if is(points.secondary_differential_pressure_setpoint.map(Point::id)) {
+                let model = CduModel::new(unit, *self.learned.cdus.get(index)?);
+                let (flow, otherwise) = (
+                    flow_lpm()? / unit.nameplate.secondary_flow_lpm,
+                    model.flow_share(wanted),
+                );
+                let supply_c = value(view, points.secondary_supply_temperature)?;
+                let more_lpm =
+                    self.primary_lpm(view, id, otherwise, supply_c)? - self.primary_lpm(view, id, flow, supply_c)?;
+                let more_kw = model.pump_kw(otherwise) - model.pump_kw(flow);
+                return self.beside(view, unit.facility_loop, more_lpm, more_kw, None);
+            }
+        }
+        let around = view.site.loops.iter();
+        let own = around
+            .map(|unit| unit.points.differential_pressure_setpoint.map(Point::id))
+            .position(is)?;
+        self.beside(view, LoopId(own), 0.0, 0.0, Some(wanted))
+    }
+
+    /// Facility water that holds a CDU's coolant at a temperature, at most what the open valve passes, L/min.
+    fn primary_lpm(&self, view: &View<'_>, id: CduId, flow: f64, supply_c: f64) -> Option<f64> {
+        let unit = view.site.cdus.get(id.0)?;
+        let ratios = *self.learned.cdus.get(id.0)?;
+        let around = view.site.loops.get(unit.facility_loop.0)?;
+        let header_kpa = value(view, around.points.differential_pressure)?;
+        let open = ratios.primary * (header_kpa.max(0.0) / unit.nameplate.primary_pressure_kpa).sqrt();
+        let water_c = value(view, unit.points.primary_supply_temperature)?;
+        let heat_kw = view.heat.cdus.get(id.0)?.now_kw;
+        let share = CduModel::new(unit, ratios).primary_share(heat_kw, flow, supply_c, water_c);
+        Some(share.unwrap_or(open).min(open) * unit.nameplate.primary_flow_lpm)
+    }
+
+    /// What more facility water, more power of the CDUs and another header pressure add to a loop's rates, at the water
+    /// temperature that there is: pumps, heat rejection, and the heat that is sold.
+    fn beside(&self, view: &View<'_>, id: LoopId, more_lpm: f64, more_kw: f64, kpa: Option<f64>) -> Option<Rates> {
+        let unit = view.site.loops.get(id.0)?;
+        let trial = Trial::new(view, &self.learned, id.0, outdoors(view)?, &Slack::default()).ok()?;
+        let (water_c, lpm) = (
+            value(view, unit.points.supply_temperature)?,
+            value(view, unit.points.flow)?,
+        );
+        let header_kpa = value(view, unit.points.differential_pressure)?;
+        let ratio = *self.learned.pumps.get(id.0)?;
+        let cdus = unit
+            .cdus
+            .iter()
+            .filter_map(|id| value(view, view.site.cdus.get(id.0)?.points.power));
+        let cdus_kw: f64 = cdus.sum();
+        let stages = trial.equipment.stages();
+        let at = |lpm: f64, kpa: f64, cdus_kw: f64| {
+            let pumps_kw = ratio * facility::pump_kw(unit, lpm.max(1.0), kpa);
+            let power = Power {
+                cdus_kw,
+                air_kw: 0.0,
+                pumps_kw,
+            };
+            let (rejecting, _, costs) = trial.shared(water_c, lpm.max(1.0), &power, &stages);
+            Rates {
+                money_per_h: costs.sum(),
+                kw: power.sum() + rejecting.fans_kw + rejecting.chillers_kw,
+                litres_per_h: rejecting.makeup_l_per_h,
+            }
+        };
+        let otherwise = at(lpm + more_lpm, kpa.unwrap_or(header_kpa), cdus_kw + more_kw);
+        Some(otherwise.less(at(lpm, header_kpa, cdus_kw)))
     }
 }
 
