@@ -190,7 +190,7 @@ async fn every_action_works_and_shows_what_came_of_it() {
         .await;
 
     // Advise: the plan waits for a word, is accepted for a time, and declined.
-    browser.click("button", "Set the authority of hall").await;
+    browser.click("button", "Set authority … hall").await;
     browser.click("#dialog label", "shows what it would do").await;
     apply(&browser, "Apply").await;
     browser

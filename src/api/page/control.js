@@ -44,7 +44,7 @@ function zoneCard(name, site, units, asks) {
       h("button", { type: "button", class: "primary", onclick: () => asks.acceptPlan(name) }, T.acceptPlan),
       h("button", { type: "button", onclick: () => asks.declinePlan(name) }, T.declinePlan)));
   const node = h("li", { class: "zone-card" },
-    h("div", { class: "line" }, h("b", {}, name), level, authority, h("button", { type: "button", class: "small", "aria-label": fill(T.setAuthority, { zone: name }), onclick: () => asks.authority(name) }, T.setAuthorityShort)),
+    h("div", { class: "line" }, h("b", {}, name), level, authority, h("button", { type: "button", class: "small", "aria-label": `${T.setAuthorityShort} ${name}`, onclick: () => asks.authority(name) }, T.setAuthorityShort)),
     causes, proposal);
   const own = new Set(["loops", "cdus", "rejection", "reuse", "air_units"].flatMap((kind) => site[kind].filter((each) => each.zone === name).map((each) => each.name)));
   return {

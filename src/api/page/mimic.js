@@ -209,7 +209,6 @@ export function build(site, units) {
       say(mark, flags[flag] ?? "");
       set(mark, "class", `mark ${flag === "held" ? "hand" : "alarm"}`);
       set(link, "class", `box cdu ${flag === "leak" ? "leaking" : flag === "lost" ? "lost" : ""} ${held(shown) ? "held" : ""}`);
-      set(link, "aria-label", fill(T.cduLabel, { cdu: cdu.name, supply: quantity(good(shown.readings.secondary_supply_temperature), "degC"), heat: quantity(shown.heat.now_kw, "heat"), state: mark.textContent }));
     });
 
     const across = Math.max(1, Math.min(cdu.racks.length, narrow ? 1 : Math.floor((w + 4) / 40)));

@@ -39,7 +39,7 @@ export function tiles(names) {
 
 export function table(columns, label) {
   const body = h("tbody", {});
-  const node = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label }, h("table", { class: "list" }, h("thead", {}, h("tr", {}, columns.map((name) => h("th", { scope: "col" }, name)))), body));
+  const node = h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": label }, h("table", { class: "list" }, h("thead", {}, h("tr", {}, columns.map((name) => h("th", { scope: "col" }, name)))), body));
   return { node, body };
 }
 
