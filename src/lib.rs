@@ -25,6 +25,7 @@ pub mod ledger;
 pub mod report;
 pub mod safety;
 pub mod service;
+pub mod shadow;
 pub mod site;
 pub mod snapshot;
 pub mod store;

@@ -21,9 +21,10 @@ const WALLS: &[(&str, &[&str])] = &[
     (
         "cycle",
         &[
-            "site", "snapshot", "forecast", "control", "safety", "ledger", "alarms", "advice",
+            "site", "snapshot", "forecast", "control", "safety", "shadow", "ledger", "alarms", "advice",
         ],
     ),
+    ("shadow", &["site", "snapshot", "control"]),
     ("report", &["site", "snapshot", "ledger"]),
     ("jobs", &["site", "snapshot", "forecast", "ledger"]),
     ("field", &["site", "snapshot", "safety"]),

@@ -6,7 +6,7 @@ use crate::forecast::JobModel;
 use crate::safety::{Command, Commands};
 use crate::site::{PointId, Site, StrategyKind};
 use crate::snapshot::{Author, Event, JobQueue, Now, Request, RequestKind, Severity, Snapshot};
-use crate::{advice, alarms, control, forecast, ledger, safety};
+use crate::{advice, alarms, control, forecast, ledger, safety, shadow};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -77,7 +77,8 @@ pub fn step(core: &Core, mind: &mut Mind, inputs: Inputs, now: Now) -> Outcome {
         &mut mind.safety,
         now,
     );
-    let (account, page) = ledger::close(site, &inputs.snapshot, &inputs.queue, &mut mind.ledger, now);
+    let shadow = shadow::watch(site, &inputs.snapshot, &heat, &mut mind.shadow, now);
+    let (account, page) = ledger::close(site, &inputs.snapshot, &inputs.queue, shadow, &mut mind.ledger, now);
 
     events.extend(report.events.iter().cloned());
     let held = held(site, &commands);
