@@ -5,9 +5,11 @@ use super::metrics::{self, EventCounts, Take};
 use super::requests::Answer;
 use super::sheet::Sheet;
 use super::view::{
-    BooksView, CduView, ControlView, DeviceView, EventView, FeedView, ForecastView, ForwardView, JobView, JobsView,
-    Mode, PaceView, RackView, StoreView, View, ZoneView, rounded, rounded_band,
+    AdviceView, AlarmView, BooksView, CduView, ControlView, DeviceView, EventView, FeedView, ForecastView, ForwardView,
+    JobView, JobsView, Mode, PaceView, RackView, RideView, ScoreView, StoreView, View, ZoneView, rounded, rounded_band,
 };
+use crate::advice;
+use crate::alarms::Alarm;
 use crate::cycle::CycleRecord;
 use crate::ledger;
 use crate::site::{EquipmentId, PointId, Site};
@@ -23,6 +25,8 @@ pub const EVENTS: usize = 500;
 const EVENTS_IN_VIEW: usize = 40;
 /// How far back an event in the same words is found and counted instead of listed again.
 const EVENTS_MERGED: usize = 30;
+/// Alarms in a view.
+const ALARMS_IN_VIEW: usize = 200;
 /// Jobs in a view.
 const JOBS_IN_VIEW: usize = 200;
 
@@ -45,6 +49,10 @@ pub struct Edges {
     pub forward: Option<ForwardView>,
     /// What happened there.
     pub events: Vec<Event>,
+    /// The alarms, oldest first.
+    pub alarms: Vec<Alarm>,
+    /// Advice.
+    pub advice: advice::State,
 }
 
 /// The figures of one cycle under the names of `/metrics`, for the record.
@@ -70,6 +78,8 @@ pub(super) struct Memory {
     pub events: VecDeque<EventView>,
     /// Occurrences by severity and code since start.
     pub event_counts: EventCounts,
+    /// Oldest first.
+    pub alarms: Vec<AlarmView>,
     /// Events noted since start.
     noted: u64,
 }
@@ -113,6 +123,7 @@ impl Board {
         let memory = Memory {
             events: VecDeque::new(),
             event_counts: BTreeMap::new(),
+            alarms: Vec::new(),
             noted: 0,
         };
         let (view, seen_view) = watch::channel(None);
@@ -137,8 +148,10 @@ impl Board {
 
     /// Shows a cycle: views, events and answers to the requests that it took; answers the figures of `/metrics`.
     pub fn show(&mut self, record: &CycleRecord, edges: Edges) -> Figures {
+        let alarms: Vec<AlarmView> = edges.alarms.iter().map(AlarmView::of).collect();
         let events = {
             let mut memory = self.seen.memory();
+            memory.alarms = alarms;
             for event in record.events.iter().chain(&edges.events) {
                 memory.note(record.cycle, record.now.wall_ms, event);
             }
@@ -171,6 +184,7 @@ impl Board {
                 heat: band(&record.heat.racks, index),
             })
             .collect();
+        let rides = advice::ride_through(site, &record.inputs.snapshot, &record.heat);
         let cdus = site.cdus.iter().enumerate().map(|(index, cdu)| {
             let margins = cdu.racks.iter().filter_map(|rack| {
                 let rack = &racks.get(rack.0)?.equipment;
@@ -182,6 +196,11 @@ impl Board {
                 heat: band(&record.heat.cdus, index),
                 worst_margin_k: worst.as_ref().map(|(margin, _)| *margin),
                 worst_rack: worst.map(|(_, rack)| rack),
+                ride: rides.get(index).map_or_else(RideView::default, |ride| RideView {
+                    flow_s: ride.flow_s.map(rounded),
+                    pump_s: ride.pump_s.map(rounded),
+                    tower_s: ride.tower_s.map(rounded),
+                }),
             }
         });
         let cdus = cdus.collect();
@@ -221,14 +240,18 @@ impl Board {
                 notes: record.heat.notes.clone(),
             },
             jobs: self.jobs(record, edges.feed),
-            books: BooksView {
-                account: record.account.clone(),
-                today_indicators: ledger::indicators(&record.account.today),
-                total_indicators: ledger::indicators(&record.account.total),
-            },
+            books: books(record),
             devices: edges.devices,
             store: edges.store,
             forward: edges.forward,
+            advice: AdviceView::of(&edges.advice),
+            alarms: edges
+                .alarms
+                .iter()
+                .rev()
+                .take(ALARMS_IN_VIEW)
+                .map(AlarmView::of)
+                .collect(),
             events,
             readings: sheet.readings,
             shown: Instant::now(),
@@ -347,6 +370,18 @@ fn zones(site: &Site, record: &CycleRecord) -> Vec<ZoneView> {
         .collect()
 }
 
+fn books(record: &CycleRecord) -> BooksView {
+    let today_indicators = ledger::indicators(&record.account.today);
+    let total_indicators = ledger::indicators(&record.account.total);
+    BooksView {
+        account: record.account.clone(),
+        today_score: ScoreView::of(&today_indicators),
+        total_score: ScoreView::of(&total_indicators),
+        today_indicators,
+        total_indicators,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -357,6 +392,7 @@ mod tests {
         let mut memory = Memory {
             events: VecDeque::new(),
             event_counts: BTreeMap::new(),
+            alarms: Vec::new(),
             noted: 0,
         };
         let event = |text: String| Event {

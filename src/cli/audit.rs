@@ -137,6 +137,13 @@ fn action(record: &CycleRecord, request: &Request) -> Value {
         }
         RequestKind::SetStrategy { strategy } => format!("sets the strategy to {}", strategy.name()),
         RequestKind::Stop => "stops Isotherm".to_owned(),
+        RequestKind::Acknowledge { alarm } => format!("acknowledges alarm {alarm}"),
+        RequestKind::Shelve { alarm, for_s } => format!("shelves alarm {alarm} for {for_s:.0} s"),
+        RequestKind::Unshelve { alarm } => format!("takes alarm {alarm} off the shelf"),
+        RequestKind::TakeAdvice { advice } => format!("takes advice {advice}"),
+        RequestKind::DeclineAdvice { advice } => format!("declines advice {advice}"),
+        RequestKind::AcceptPlan { zone, for_s } => format!("accepts the plan of zone {} for {for_s:.0} s", zone.0),
+        RequestKind::DeclinePlan { zone } => format!("declines the plan of zone {}", zone.0),
     };
     let told = record
         .events

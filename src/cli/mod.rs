@@ -3,6 +3,7 @@
 //! Exit codes: 0 done; 1 failed while running; 2 wrong usage; 3 mistakes in the configuration;
 //! 4 the record or a replay does not hold.
 
+mod advise;
 mod audit;
 mod check;
 #[cfg(feature = "sim")]
@@ -72,6 +73,8 @@ enum Command {
     Audit(audit::Args),
     /// Write the recorded samples as CSV or Parquet.
     Export(export::Args),
+    /// Print the advice of a record, or what a change of the plant would have brought over it.
+    Advise(advise::Args),
     /// Run recorded cycles again and compare every bit.
     Replay(replay::Args),
 }
@@ -120,6 +123,7 @@ pub fn run() -> ExitCode {
         Command::Report(args) => report::run(&args),
         Command::Audit(args) => audit::run(&args),
         Command::Export(args) => export::run(&args),
+        Command::Advise(args) => advise::run(&args),
         Command::Replay(args) => replay::run(&args),
     };
     match done {

@@ -3,10 +3,10 @@
 use super::record::Commanded;
 use super::{CycleRecord, Mind};
 use crate::forecast::JobModel;
-use crate::safety::Commands;
-use crate::site::{Site, StrategyKind};
+use crate::safety::{Command, Commands};
+use crate::site::{PointId, Site, StrategyKind};
 use crate::snapshot::{Author, Event, JobQueue, Now, Request, RequestKind, Severity, Snapshot};
-use crate::{control, forecast, ledger, safety, shadow};
+use crate::{advice, alarms, control, forecast, ledger, safety, shadow};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -105,6 +105,7 @@ pub fn step(core: &Core, mind: &mut Mind, inputs: Inputs, now: Now) -> Outcome {
     facts.expect_heat(heat.cdus.iter().map(|band| band.peak_upper_kw(AHEAD_S)));
     let strategy = inputs.imposed.unwrap_or(mind.strategy);
     let plan = control::plan(site, strategy, &inputs.snapshot, &heat, &mut mind.control, now);
+    events.extend(control::news(&mut mind.control));
     let (commands, report) = safety::judge(
         site,
         &facts,
@@ -118,6 +119,19 @@ pub fn step(core: &Core, mind: &mut Mind, inputs: Inputs, now: Now) -> Outcome {
     let (account, page) = ledger::close(site, &inputs.snapshot, &inputs.queue, shadow, &mut mind.ledger, now);
 
     events.extend(report.events.iter().cloned());
+    let held = held(site, &commands);
+    let looked_at = advice::Cycle {
+        site,
+        snapshot: &inputs.snapshot,
+        heat: &heat,
+        plan: &plan,
+        held: &held,
+        control: &mind.control,
+        now,
+    };
+    events.extend(advice::consider(&looked_at, &inputs.requests, &mut mind.advice));
+    let told = alarms::attend(&events, &inputs.requests, &mut mind.alarms, now);
+    events.extend(told);
     let commanded = commands.iter().map(|command| Commanded {
         point: command.point(),
         value: command.value(),
@@ -139,6 +153,19 @@ pub fn step(core: &Core, mind: &mut Mind, inputs: Inputs, now: Now) -> Outcome {
         inputs,
     };
     Outcome { commands, record }
+}
+
+/// The setpoints that the strategy does not decide: held by a person, or not commanded at all.
+fn held(site: &Site, commands: &Commands) -> Vec<PointId> {
+    let mut decided: Vec<PointId> = commands
+        .iter()
+        .filter(|command| !matches!(command.author(), Author::Operator(_)))
+        .map(Command::point)
+        .collect();
+    decided.sort_unstable();
+    let writable = site.points.iter().enumerate().filter(|(_, spec)| spec.write.is_some());
+    let points = writable.map(|(index, _)| PointId(index));
+    points.filter(|point| decided.binary_search(point).is_err()).collect()
 }
 
 /// A change of strategy asked for by a person takes effect in the cycle that sees it.

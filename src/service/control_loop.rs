@@ -108,6 +108,7 @@ impl ControlLoop {
             }
             self.learning.see(sight(&self.core.site, &outcome.record));
             let around = Around {
+                mind: &self.mind,
                 pace: &pace,
                 field: &self.field,
                 feed: self.feed.status(),

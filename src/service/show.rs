@@ -4,7 +4,7 @@ use super::control_loop::Pace;
 use super::keeper::Keeper;
 use super::watch::Watch;
 use crate::api::{Board, DeviceView, Edges, FeedView, Figures, ForwardView, History, Sample, StoreView};
-use crate::cycle::CycleRecord;
+use crate::cycle::{CycleRecord, Mind};
 use crate::field::{Field, LinkStatus};
 use crate::snapshot::Now;
 use crate::store::{CanaryStatus, ForwardStatus, Forwarder, SeriesName, Store};
@@ -32,6 +32,7 @@ impl History for Past {
 
 /// What a cycle is shown with.
 pub(super) struct Around<'a> {
+    pub mind: &'a Mind,
     pub pace: &'a Pace,
     pub field: &'a Field,
     pub feed: FeedStatus,
@@ -68,6 +69,8 @@ pub(super) fn show(board: &mut Board, record: &CycleRecord, around: Around<'_>) 
         store,
         forward: forward.map(forward_view),
         events,
+        alarms: around.mind.alarms.alarms().to_vec(),
+        advice: around.mind.advice.clone(),
     };
     board.show(record, edges)
 }
