@@ -7,15 +7,21 @@
 //! - [`forecast`], [`control`], [`safety`], [`ledger`]: the pure core.
 //! - [`cycle`]: the one step through the core, its memory and its record.
 //! - [`field`], [`workload`], [`store`], [`api`]: the edges, which do the I/O and decide nothing about cooling.
+//! - [`commission`]: whether the point map is right: readings, heat balances, steps.
+//! - [`connect`]: how the edges reach other machines: TCP, TLS, MQTT.
 //! - [`service`]: wires the rooms and keeps time; `trial` (feature `sim`) does so against a simulated plant.
 //! - [`cli`]: one file a subcommand.
 
 pub mod api;
 pub mod cli;
+pub mod commission;
+pub mod connect;
 pub mod control;
 pub mod cycle;
 pub mod field;
 pub mod forecast;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod ledger;
 pub mod safety;
 pub mod service;

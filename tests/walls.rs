@@ -20,8 +20,10 @@ const WALLS: &[(&str, &[&str])] = &[
         "cycle",
         &["site", "snapshot", "forecast", "control", "safety", "ledger"],
     ),
-    ("field", &["site", "snapshot", "safety"]),
-    ("workload", &["site", "snapshot", "forecast"]),
+    ("connect", &["site"]),
+    ("commission", &["site", "snapshot"]),
+    ("field", &["site", "snapshot", "safety", "connect"]),
+    ("workload", &["site", "snapshot", "forecast", "connect"]),
     ("store", &["site", "snapshot"]),
     ("api", &["site", "snapshot", "cycle", "ledger", "safety", "forecast"]),
     (

@@ -15,6 +15,7 @@
 //! | [`random`] | the one seeded source of chance |
 
 pub mod devices;
+pub mod dsx;
 pub mod heat_trace;
 pub mod jobs;
 pub mod network;

@@ -150,6 +150,7 @@ impl Answer {
                     ));
                 }
             }
+            RequestKind::SetLoadTarget { .. } | RequestKind::ClearLoadTarget => answer.accepted = true,
             RequestKind::Stop => {
                 answer.accepted = record
                     .safety

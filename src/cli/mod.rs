@@ -4,11 +4,16 @@
 //! 4 the record or a replay does not hold.
 
 mod check;
+mod commission;
 #[cfg(feature = "sim")]
 mod demo;
+#[cfg(feature = "sim")]
+mod dsx;
+mod live;
 mod logging;
 #[cfg(feature = "sim")]
 mod matrix;
+mod points;
 mod replay;
 mod report;
 mod run;
@@ -48,9 +53,16 @@ enum Command {
     Run(run::Args),
     /// Report every mistake in a site file.
     Check(check::Args),
+    /// List, read, watch and hold points of a plant.
+    Points(points::Args),
+    /// Verify the point map on a live plant, test steps within a band, and write the report.
+    Commission(commission::Args),
     /// Run strategies against a simulated plant in virtual time and compare them.
     #[cfg(feature = "sim")]
     Trial(trial::Args),
+    /// The controller on the NVIDIA DSX Exchange bus of a simulated building management system.
+    #[cfg(feature = "sim")]
+    Dsx(dsx::Args),
     /// Train a model of job power from finished jobs.
     Train(train::Args),
     /// Print the energy, water, heat, carbon and cost of each recorded day.
@@ -93,8 +105,12 @@ pub fn run() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Points(args) => points::run(&args),
+        Command::Commission(args) => commission::run(&args),
         #[cfg(feature = "sim")]
         Command::Trial(args) => trial::run(&args),
+        #[cfg(feature = "sim")]
+        Command::Dsx(args) => dsx::run(&args),
         Command::Train(args) => train::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Replay(args) => replay::run(&args),
@@ -119,7 +135,7 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// Loads a site: a file, or one of the embedded sites by name (`demo`, `frontier`, `chilled_water`).
+/// Loads a site: a file, or one of the embedded sites by name (`demo`, `frontier`, `chilled_water`, `dsx`).
 fn load_site(file: &Path) -> Result<Site, Failure> {
     if !file.exists()
         && let Some(embedded) = file.to_str().and_then(site::load_embedded)

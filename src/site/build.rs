@@ -130,7 +130,9 @@ pub(super) fn build(raw: Raw, profiles: Profiles, findings: &Findings<'_>) -> Si
         safety: raw.safety,
         forecast: raw.forecast,
         workload: raw.workload,
+        modbus: raw.modbus,
         mqtt: raw.mqtt,
+        dsx: raw.dsx,
         api: raw.api,
         store: raw.store,
     }

@@ -9,6 +9,7 @@
 mod bind;
 mod build;
 mod check;
+mod endpoint;
 mod findings;
 mod hash;
 mod ids;
@@ -24,12 +25,14 @@ mod read;
 mod topology;
 
 pub use check::warnings;
+pub use endpoint::{Endpoint, Parity, SerialLine};
 pub use ids::{
     AirUnitId, CduId, DeviceId, EquipmentId, LoopId, MeterId, PointId, RackId, RejectionId, ReuseId, ZoneId,
 };
 pub use limits::{
-    ApiSettings, Authority, Band, ControlSettings, ForecastSettings, Limits, MqttSettings, Prices, SafetySettings,
-    StoreSettings, StrategyKind, TariffWindow, TrimRespondSettings, WorkloadSettings,
+    ApiSettings, Authority, Band, ControlSettings, DsxSettings, ForecastSettings, Limits, ModbusSettings, MqttSettings,
+    MqttVersion, Prices, SafetySettings, StoreSettings, StrategyKind, TariffWindow, TlsSettings, TrimRespondSettings,
+    WorkloadSettings,
 };
 pub use load::{Mistake, load, load_embedded};
 pub use points::{
@@ -86,8 +89,12 @@ pub struct Site {
     pub forecast: ForecastSettings,
     /// Job queue.
     pub workload: WorkloadSettings,
+    /// Modbus devices.
+    pub modbus: ModbusSettings,
     /// MQTT broker.
     pub mqtt: MqttSettings,
+    /// DSX Exchange bus.
+    pub dsx: DsxSettings,
     /// REST and page.
     pub api: ApiSettings,
     /// Local record.

@@ -8,8 +8,8 @@ use super::topology::{
     RejectionNameplate, ReuseNameplate,
 };
 use super::{
-    ApiSettings, Authority, ControlSettings, ForecastSettings, Limits, MqttSettings, Prices, SafetySettings,
-    StoreSettings, WorkloadSettings,
+    ApiSettings, Authority, ControlSettings, DsxSettings, ForecastSettings, Limits, ModbusSettings, MqttSettings,
+    Prices, SafetySettings, StoreSettings, WorkloadSettings,
 };
 use serde::Deserialize;
 use toml::{Table, Value};
@@ -23,7 +23,9 @@ pub(super) struct Raw {
     pub(super) safety: SafetySettings,
     pub(super) forecast: ForecastSettings,
     pub(super) workload: WorkloadSettings,
+    pub(super) modbus: ModbusSettings,
     pub(super) mqtt: MqttSettings,
+    pub(super) dsx: DsxSettings,
     pub(super) api: ApiSettings,
     pub(super) store: StoreSettings,
     pub(super) zones: Vec<Entry<ZoneLinks, NoKeys>>,
@@ -121,7 +123,7 @@ enum WorkloadSource {
 }
 
 const SECTIONS: &[&str] = &[
-    "site", "limits", "prices", "control", "safety", "forecast", "workload", "mqtt", "api", "store",
+    "site", "limits", "prices", "control", "safety", "forecast", "workload", "modbus", "mqtt", "dsx", "api", "store",
 ];
 const OTHER_TABLES: &[&str] = &["zone", "points", "defaults"];
 
@@ -144,7 +146,9 @@ pub(super) fn read(findings: &Findings<'_>) -> Option<Raw> {
         safety: section(findings, "safety")?,
         forecast: section(findings, "forecast")?,
         workload: workload(findings, section(findings, "workload")?),
+        modbus: section(findings, "modbus")?,
         mqtt: section(findings, "mqtt")?,
+        dsx: section(findings, "dsx")?,
         api: section(findings, "api")?,
         store: section(findings, "store")?,
         zones: entries(findings, "zone"),

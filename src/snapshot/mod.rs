@@ -13,5 +13,5 @@ pub use forecast::{HORIZONS, HORIZONS_S, HeatBand, HeatForecast, HeatSource};
 pub use jobs::{FinishedJob, Job, JobQueue, JobState};
 pub use plan::{Author, Plan, PlanReport, PlanStatus, Setpoint};
 pub use reading::{Quality, Reading, Snapshot};
-pub use request::{Request, RequestKind};
+pub use request::{LoadLimit, Request, RequestKind};
 pub use time::Now;

@@ -11,6 +11,8 @@ pub enum Author {
     Strategy(StrategyKind),
     /// A person, by the name recorded for their token.
     Operator(String),
+    /// A system on a bus, such as a BMS or a grid's agent, with what it said.
+    Bus(String),
     /// The safety room itself.
     Safety,
     /// Release: the plant as found.

@@ -8,6 +8,7 @@ mod review;
 mod settings;
 
 pub use review::warnings;
+pub(super) use settings::is_host_and_port;
 
 use super::Site;
 use super::findings::Findings;

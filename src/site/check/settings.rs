@@ -1,7 +1,7 @@
 //! Whether the settings make sense: limits, prices, addresses, names.
 
 use crate::site::findings::Findings;
-use crate::site::{Band, Prices, Site, WorkloadSettings};
+use crate::site::{Band, Device, MqttSettings, Prices, Site, TlsSettings, WorkloadSettings};
 use jiff::tz::TimeZone;
 
 /// The dirtiest grids emit about 1 kg per kWh; more than this is a wrong unit.
@@ -106,18 +106,30 @@ fn addresses(site: &Site, findings: &Findings<'_>) {
         let message = format!("has {token} characters; write at least {SHORTEST_TOKEN}, or none to allow no action");
         findings.add("api.operator_token", message);
     }
-    if !site.mqtt.broker.is_empty() && !is_host_and_port(&site.mqtt.broker) {
-        let message = format!(
-            "is `{}`; write \"host:port\", such as \"127.0.0.1:1883\"",
-            site.mqtt.broker
-        );
-        findings.add("mqtt.broker", message);
-    }
-    if site.mqtt.client_id.is_empty() {
+    broker(&site.mqtt, "mqtt", findings);
+    broker(&site.dsx.mqtt, "dsx.mqtt", findings);
+    if !site.dsx.integration.is_empty() && site.dsx.mqtt.broker.is_empty() && site.mqtt.broker.is_empty() {
         findings.add(
-            "mqtt.client_id",
-            "is empty; write a name that no other client of the broker has",
+            "dsx.mqtt.broker",
+            "is empty, and so is mqtt.broker; write the bus's \"host:port\"",
         );
+    }
+    if site.dsx.integration.contains(['/', '+', '#']) {
+        findings.add("dsx.integration", "is part of topics; write a name without /, + and #");
+    }
+    if site.dsx.flex && site.dsx.integration.is_empty() {
+        findings.add(
+            "dsx.integration",
+            "is empty, and dsx.flex is true; write our identifier on the bus",
+        );
+    }
+    let over_tls = |device: &Device| {
+        let address = device.binding.address.as_deref().unwrap_or_default();
+        address.starts_with("tls://")
+    };
+    if site.devices.iter().any(over_tls) {
+        // Modbus/TCP Security (MB-TCP-Security-v21, 2018-07-24) asks for certificates of both sides.
+        tls(&site.modbus.tls, "modbus.tls", true, findings);
     }
     if matches!(site.workload, WorkloadSettings::Mqtt { .. }) && site.mqtt.broker.is_empty() {
         findings.add(
@@ -127,8 +139,50 @@ fn addresses(site: &Site, findings: &Findings<'_>) {
     }
 }
 
+fn broker(settings: &MqttSettings, path: &str, findings: &Findings<'_>) {
+    let broker = &settings.broker;
+    let secure = broker.strip_prefix("mqtts://");
+    if !broker.is_empty() && !is_host_and_port(secure.unwrap_or(broker)) {
+        let message =
+            format!("is `{broker}`; write \"host:port\", such as \"127.0.0.1:1883\", or \"mqtts://host:port\" for TLS");
+        findings.add(format!("{path}.broker"), message);
+    }
+    if secure.is_some() {
+        tls(&settings.tls, &format!("{path}.tls"), false, findings);
+    }
+    if !settings.password.is_empty() && !settings.password_file.is_empty() {
+        let message = format!("is given, and so is {path}.password; remove one of them");
+        findings.add(format!("{path}.password_file"), message);
+    }
+    if settings.client_id.is_empty() {
+        findings.add(
+            format!("{path}.client_id"),
+            "is empty; write a name that no other client of the broker has",
+        );
+    }
+}
+
+/// Whether the files that TLS needs are named; whether they are good is found out at the first connection.
+fn tls(settings: &TlsSettings, path: &str, mutual: bool, findings: &Findings<'_>) {
+    if settings.ca.is_empty() {
+        let message = "is empty; write the PEM file of the authorities that sign the servers' certificates";
+        findings.add(format!("{path}.ca"), message);
+    }
+    if settings.certificate.is_empty() != settings.key.is_empty() || (mutual && settings.certificate.is_empty()) {
+        let (empty, other) = if settings.key.is_empty() {
+            ("key", "certificate")
+        } else {
+            ("certificate", "key")
+        };
+        findings.add(
+            format!("{path}.{empty}"),
+            format!("is empty; write the PEM file of our own {empty}, beside {path}.{other}"),
+        );
+    }
+}
+
 /// `host:port`, with an IPv6 host in brackets.
-pub(super) fn is_host_and_port(address: &str) -> bool {
+pub(in crate::site) fn is_host_and_port(address: &str) -> bool {
     let Some((host, port)) = address.rsplit_once(':') else {
         return false;
     };
