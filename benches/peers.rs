@@ -98,7 +98,7 @@ impl Bank {
             let Place::Register(register) = &point.place else {
                 continue;
             };
-            let value = value_of(&point.name).unwrap_or(0.5 * (point.min.max(-100.0) + point.max.min(100.0)));
+            let value = value_of(&point.name).unwrap_or(f64::midpoint(point.min.max(-100.0), point.max.min(100.0)));
             for (offset, word) in (0..).zip(codec::encode(point, value).unwrap_or_default()) {
                 let mut registers = bank.0.lock().unwrap();
                 registers.insert((register.table, register.address + offset), word);

@@ -56,7 +56,8 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             spec.unit.symbol()
         );
     }
-    if !setpoints.is_empty() && !(args.yes && args.sign.is_some()) {
+    let stands_behind = args.yes && args.sign.is_some();
+    if !setpoints.is_empty() && !stands_behind {
         return Err(Failure::Run(
             "nothing was written: steps need --yes and --sign NAME, the person who stands behind them".into(),
         ));

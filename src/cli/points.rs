@@ -6,7 +6,8 @@ use super::{Failure, load_site};
 use crate::service;
 use crate::site::{PointId, PointSpec, Site};
 use crate::snapshot::{Quality, Reading, Snapshot};
-use std::io::{Read, Write};
+use std::fmt::Write as _;
+use std::io::{Read, Write as _};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -128,10 +129,12 @@ fn list(site: &Site, filter: &str) -> String {
         };
         let (low, high) = spec.write.map_or(spec.plausible, |write| (write.min, write.max));
         let unit = spec.unit.symbol();
-        text += &format!(
-            "{:<52} {unit:<8} {:<34} {access:<10} {low} to {high}\n",
-            spec.tag,
-            place(site, spec)
+        let place = place(site, spec);
+        // Writing to a String cannot fail.
+        let _infallible = writeln!(
+            text,
+            "{:<52} {unit:<8} {place:<34} {access:<10} {low} to {high}",
+            spec.tag
         );
     }
     text

@@ -30,7 +30,7 @@ pub(super) fn check(site: &Site, watch: &Watch) -> Vec<Finding> {
 
 /// Heat that a flow takes up, kW.
 fn heat(coolant: Coolant, flow: f64, from_c: f64, to_c: f64) -> f64 {
-    flow * coolant.kw_per_lpm_k(0.5 * (from_c + to_c)) * (to_c - from_c)
+    flow * coolant.kw_per_lpm_k(f64::midpoint(from_c, to_c)) * (to_c - from_c)
 }
 
 fn agree(a: f64, b: f64) -> bool {

@@ -67,7 +67,7 @@ impl Step {
                 .filter_map(|(at, _, process)| Some((*at, (*process)?)))
         };
         let (_, first) = process().next()?;
-        let (_, last) = process().last()?;
+        let (_, last) = process().next_back()?;
         let moved = last - first;
         let size = self.to - self.from;
         let followed = moved * size > 0.0 && moved.abs() >= 0.5 * size.abs();

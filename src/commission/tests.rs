@@ -21,7 +21,7 @@ impl Bench {
         };
         for index in 0..bench.site.points.len() {
             let (low, high) = bench.site.points[index].plausible;
-            bench.values[index] = Some((low + high) / 2.0);
+            bench.values[index] = Some(f64::midpoint(low, high));
         }
         let pg25 = thermo::Coolant::Pg25;
         for rack in bench.site.racks.clone() {
@@ -39,7 +39,7 @@ impl Bench {
             ] {
                 bench.set(&format!("{}.{side}_supply_temperature", cdu.name), from);
                 bench.set(&format!("{}.{side}_return_temperature", cdu.name), to);
-                let flow = kw / (10.0 * coolant.kw_per_lpm_k(0.5 * (from + to)));
+                let flow = kw / (10.0 * coolant.kw_per_lpm_k(f64::midpoint(from, to)));
                 bench.set(&format!("{}.{side}_flow", cdu.name), flow);
             }
         }

@@ -100,7 +100,7 @@ pub fn check(
                 let gap = message.after.saturating_sub(after).as_secs_f64() / period.as_secs_f64();
                 let in_time = (gap - 1.0).abs() <= BEAT_TOLERANCE;
                 beats.hold(in_time && stamp > before, || {
-                    format!("{topic}: {:.1} periods after the last", gap)
+                    format!("{topic}: {gap:.1} periods after the last")
                 });
             }
             last_beat = Some((message.after, stamp));

@@ -4,7 +4,6 @@ use super::{Event, Identity, Message, Session};
 use crate::connect::backoff::Backoff;
 use crate::site::MqttSettings;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
@@ -79,7 +78,8 @@ async fn converse(
     handler.connected(&mut session)?;
     loop {
         let due = handler.due();
-        let sleep = sleep_until(due.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600)));
+        // Without a time of its own it is never due: the branch below is off then.
+        let sleep = sleep_until(due.unwrap_or_else(Instant::now));
         let stopped = tokio::select! {
             biased;
             _ = stop.wait_for(|stop| *stop) => true,

@@ -113,7 +113,7 @@ impl Codec {
                 username: username.clone(),
                 password: password.clone(),
             });
-            return self.write_v5(output, v5::Packet::Connect(connect, will, login));
+            return self.write_v5(output, &v5::Packet::Connect(connect, will, login));
         }
         let mut connect = v4::Connect::new(identity.client_id.clone());
         connect.keep_alive = keep_alive;
@@ -128,7 +128,7 @@ impl Codec {
             username: username.clone(),
             password: password.clone(),
         });
-        self.write_v4(output, v4::Packet::Connect(connect))
+        self.write_v4(output, &v4::Packet::Connect(connect))
     }
 
     pub(super) fn subscribe(self, output: &mut BytesMut, id: u16, filters: &[String]) -> Result<(), String> {
@@ -140,7 +140,7 @@ impl Codec {
             });
             let mut subscribe = v5::Subscribe::new_many(filters, None);
             subscribe.pkid = id;
-            return self.write_v5(output, v5::Packet::Subscribe(subscribe));
+            return self.write_v5(output, &v5::Packet::Subscribe(subscribe));
         }
         let filters = filters.iter().map(|path| v4::SubscribeFilter {
             path: path.clone(),
@@ -148,7 +148,7 @@ impl Codec {
         });
         let mut subscribe = v4::Subscribe::new_many(filters);
         subscribe.pkid = id;
-        self.write_v4(output, v4::Packet::Subscribe(subscribe))
+        self.write_v4(output, &v4::Packet::Subscribe(subscribe))
     }
 
     pub(super) fn publish(
@@ -162,53 +162,53 @@ impl Codec {
         if self.v5 {
             let mut publish = v5::Publish::new(topic, rumqttc::v5::mqttbytes::QoS::AtMostOnce, payload, None);
             publish.retain = retain;
-            return self.write_v5(output, v5::Packet::Publish(publish));
+            return self.write_v5(output, &v5::Packet::Publish(publish));
         }
         let mut publish = v4::Publish::from_bytes(topic, mqttbytes::QoS::AtMostOnce, payload);
         publish.retain = retain;
-        self.write_v4(output, v4::Packet::Publish(publish))
+        self.write_v4(output, &v4::Packet::Publish(publish))
     }
 
     pub(super) fn acknowledge(self, output: &mut BytesMut, acknowledge: Acknowledge) -> Result<(), String> {
         match (acknowledge, self.v5) {
-            (Acknowledge::Taken(id), true) => self.write_v5(output, v5::Packet::PubAck(v5::PubAck::new(id, None))),
-            (Acknowledge::Taken(id), false) => self.write_v4(output, v4::Packet::PubAck(v4::PubAck::new(id))),
-            (Acknowledge::Received(id), true) => self.write_v5(output, v5::Packet::PubRec(v5::PubRec::new(id, None))),
-            (Acknowledge::Received(id), false) => self.write_v4(output, v4::Packet::PubRec(v4::PubRec::new(id))),
+            (Acknowledge::Taken(id), true) => self.write_v5(output, &v5::Packet::PubAck(v5::PubAck::new(id, None))),
+            (Acknowledge::Taken(id), false) => self.write_v4(output, &v4::Packet::PubAck(v4::PubAck::new(id))),
+            (Acknowledge::Received(id), true) => self.write_v5(output, &v5::Packet::PubRec(v5::PubRec::new(id, None))),
+            (Acknowledge::Received(id), false) => self.write_v4(output, &v4::Packet::PubRec(v4::PubRec::new(id))),
         }
     }
 
     pub(super) fn complete(self, output: &mut BytesMut, id: u16) -> Result<(), String> {
         if self.v5 {
-            self.write_v5(output, v5::Packet::PubComp(v5::PubComp::new(id, None)))
+            self.write_v5(output, &v5::Packet::PubComp(v5::PubComp::new(id, None)))
         } else {
-            self.write_v4(output, v4::Packet::PubComp(v4::PubComp::new(id)))
+            self.write_v4(output, &v4::Packet::PubComp(v4::PubComp::new(id)))
         }
     }
 
     pub(super) fn ping(self, output: &mut BytesMut) -> Result<(), String> {
         if self.v5 {
-            self.write_v5(output, v5::Packet::PingReq(v5::PingReq))
+            self.write_v5(output, &v5::Packet::PingReq(v5::PingReq))
         } else {
-            self.write_v4(output, v4::Packet::PingReq)
+            self.write_v4(output, &v4::Packet::PingReq)
         }
     }
 
     pub(super) fn disconnect(self, output: &mut BytesMut) -> Result<(), String> {
         if self.v5 {
             let goodbye = v5::Disconnect::new(v5::DisconnectReasonCode::NormalDisconnection);
-            self.write_v5(output, v5::Packet::Disconnect(goodbye))
+            self.write_v5(output, &v5::Packet::Disconnect(goodbye))
         } else {
-            self.write_v4(output, v4::Packet::Disconnect)
+            self.write_v4(output, &v4::Packet::Disconnect)
         }
     }
 
-    fn write_v4(self, output: &mut BytesMut, packet: v4::Packet) -> Result<(), String> {
+    fn write_v4(self, output: &mut BytesMut, packet: &v4::Packet) -> Result<(), String> {
         let written = packet.write(output, self.largest);
         written.map(|_| ()).map_err(|error| error.to_string())
     }
 
-    fn write_v5(self, output: &mut BytesMut, packet: v5::Packet) -> Result<(), String> {
+    fn write_v5(self, output: &mut BytesMut, packet: &v5::Packet) -> Result<(), String> {
         let largest = u32::try_from(self.largest).unwrap_or(u32::MAX);
         let written = packet.write(output, Some(largest));
         written.map(|_| ()).map_err(|error| error.to_string())

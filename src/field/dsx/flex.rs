@@ -1,4 +1,4 @@
-//! Grid events of DSX Flex (`schemas/asyncapi/dsx-flex/dsx-flex.yaml` of NVIDIA/dsx-exchange at c24771c): CloudEvents
+//! Grid events of DSX Flex (`schemas/asyncapi/dsx-flex/dsx-flex.yaml` of NVIDIA/dsx-exchange at c24771c): `CloudEvents`
 //! whose data is signed. What is not signed by a known key is told and does nothing.
 
 use super::jws::Keys;
@@ -129,7 +129,7 @@ impl Flex {
         }
     }
 
-    pub(super) fn filters(&self) -> impl Iterator<Item = String> {
+    pub(super) fn filters() -> impl Iterator<Item = String> {
         TOPICS.iter().map(|topic| (*topic).to_owned())
     }
 

@@ -207,7 +207,7 @@ impl Handler for Bus {
         let values: BTreeSet<_> = types.map(|kind| format!("BMS/v1/PUB/Value/{kind}/#")).collect();
         let mut filters = vec![dsx::METADATA.to_owned()];
         filters.extend(values);
-        filters.extend(self.flex.iter().flat_map(Flex::filters));
+        filters.extend(self.flex.iter().flat_map(|_| Flex::filters()));
         filters
     }
 
@@ -236,7 +236,9 @@ impl Handler for Bus {
         if let Some(flex) = &mut self.flex
             && let Some(requests) = flex.take(message, self.context.now())
         {
-            requests.into_iter().for_each(|request| self.context.ask(request));
+            for request in requests {
+                self.context.ask(request);
+            }
             return Ok(());
         }
         let Some(tail) = message.topic.strip_prefix("BMS/v1/PUB/Metadata/") else {

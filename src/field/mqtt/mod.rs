@@ -44,7 +44,9 @@ impl Listener {
             backoff,
             was_connected: false,
         };
-        links.iter().for_each(|link| it.add(link));
+        for link in links {
+            it.add(link);
+        }
         (!it.context.site.mqtt.broker.is_empty() && !it.links.is_empty()).then_some(it)
     }
 
