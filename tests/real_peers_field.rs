@@ -8,6 +8,7 @@ use isotherm::field::{Field, LinkStatus};
 use isotherm::site::{MqttVersion, Site, TlsSettings, load};
 use isotherm::snapshot::{Now, Quality};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use std::fmt::Write as _;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -74,9 +75,11 @@ fn site(dir: &Path, profiles: &[(&str, &str)], meters: &[(&str, &str, String)]) 
     let mut text = HEAD.to_owned();
     text += "[mqtt]\nbroker = \"127.0.0.1:1\"\n";
     for (id, profile, rest) in meters {
-        text += &format!(
-            "[[meter]]\nid = \"{id}\"\nrole = \"it_power\"\nrollover = 1e9\ndevice = {{ profile = \"{profile}\"{rest} }}\n"
-        );
+        writeln!(
+            text,
+            "[[meter]]\nid = \"{id}\"\nrole = \"it_power\"\nrollover = 1e9\ndevice = {{ profile = \"{profile}\"{rest} }}"
+        )
+        .unwrap();
     }
     let file = dir.join("site.toml");
     std::fs::write(&file, text).unwrap();
@@ -316,9 +319,9 @@ async fn a_pymodbus_server_beside_broken_devices() {
         .spawn()
         .expect("python3 is missing");
     let _server = Running(server);
-    ports
-        .iter()
-        .for_each(|port| wait_for(*port, "pymodbus (pip install pymodbus)"));
+    for port in ports {
+        wait_for(port, "pymodbus (pip install pymodbus)");
+    }
 
     let head = "[profile]\ndescription = \"meter\"\nsource = \"this test\"\n[modbus]\nbase = 0\nmax_block = 20\nmax_gap = 500\n";
     let sound = format!("{head}{}{}", meter(0, "power"), meter(9, "flow_power"));
