@@ -261,6 +261,7 @@ impl Answer {
             RequestKind::TakeAdvice { advice } | RequestKind::DeclineAdvice { advice } => {
                 answer.of_events(&format!("advice {advice}"), record);
             }
+            RequestKind::SetLoadTarget { .. } | RequestKind::ClearLoadTarget => answer.accepted = true,
             RequestKind::Stop => {
                 answer.accepted = record
                     .safety
