@@ -300,7 +300,6 @@ async fn every_protocol_brings_the_same_samples_under_the_same_names() {
     }
 }
 
-#[cfg(feature = "tls")]
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Debian's victoria-metrics and openssl"]
 async fn tls_is_spoken_with_a_server_that_the_file_of_authorities_vouches_for_and_with_no_other() {

@@ -10,6 +10,7 @@
 
 mod board;
 mod guard;
+mod jobs;
 mod metrics;
 mod openapi;
 mod page;
@@ -24,6 +25,7 @@ mod stream;
 mod trend;
 mod view;
 
+use crate::jobs::Outlooks;
 use crate::site::Site;
 use crate::snapshot::Request;
 use axum::Router;
@@ -36,8 +38,9 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, watch};
 pub use trend::Sample;
 pub use view::{
-    BooksView, CduView, ControlView, DeviceView, EquipmentView, EventView, ForecastView, ForwardView, JobView,
-    JobsView, Mode, OwnerView, PaceView, RackView, ReadingView, SetpointView, StoreView, View, ZoneView,
+    AdviceView, AlarmView, BooksView, CduView, ControlView, DeviceView, EquipmentView, EventView, FeedView,
+    ForecastView, ForwardView, JobView, JobsView, Mode, OwnerView, PaceView, RackView, ReadingView, RideView,
+    ScoreView, SetpointView, StoreView, View, ZoneView,
 };
 
 /// Most live streams at a time.
@@ -58,12 +61,22 @@ pub trait History: Send + Sync {
     ) -> Result<Vec<Sample>, String>;
 }
 
+/// Where the outlooks of jobs come from, and job events go to.
+pub trait JobDesk: Send + Sync {
+    /// Every job as it is expected to go on; `None` before the first queue.
+    fn outlooks(&self) -> Option<Arc<Outlooks>>;
+
+    /// Takes a job event of a scheduler's script. The error is a sentence for the caller.
+    fn take_event(&self, event: &[u8]) -> Result<(), String>;
+}
+
 /// What the server reads.
 #[derive(Clone)]
 pub struct Shared {
     site: Arc<Site>,
     seen: Seen,
     history: Arc<dyn History>,
+    desk: Arc<dyn JobDesk>,
     requests: mpsc::Sender<Request>,
     streams: Arc<Semaphore>,
     stopping: watch::Receiver<bool>,
@@ -84,9 +97,10 @@ pub fn open(
     mode: Mode,
     speed: f64,
     history: Arc<dyn History>,
+    desk: Arc<dyn JobDesk>,
     requests: mpsc::Sender<Request>,
 ) -> (Board, Shared) {
-    let (board, seen) = Board::new(Arc::clone(&site), mode, speed);
+    let (board, seen) = Board::new(Arc::clone(&site), mode, speed, Arc::clone(&desk));
     let (_, stopping) = watch::channel(false);
     let streams = Arc::new(Semaphore::new(STREAMS));
     (
@@ -95,6 +109,7 @@ pub fn open(
             site,
             seen,
             history,
+            desk,
             requests,
             streams,
             stopping,

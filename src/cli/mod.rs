@@ -3,13 +3,19 @@
 //! Exit codes: 0 done; 1 failed while running; 2 wrong usage; 3 mistakes in the configuration;
 //! 4 the record or a replay does not hold.
 
+mod advise;
+mod audit;
 mod check;
 #[cfg(feature = "sim")]
 mod demo;
 mod export;
+#[cfg(feature = "sim")]
+mod faults;
+mod forecast;
 mod logging;
 #[cfg(feature = "sim")]
 mod matrix;
+mod model;
 mod replay;
 mod report;
 mod run;
@@ -52,12 +58,23 @@ enum Command {
     /// Run strategies against a simulated plant in virtual time and compare them.
     #[cfg(feature = "sim")]
     Trial(trial::Args),
+    /// Break a simulated plant in every known way, with the controller and without it.
+    #[cfg(feature = "sim")]
+    Faults(faults::Args),
     /// Train a model of job power from finished jobs.
     Train(train::Args),
-    /// Print the energy, water, heat, carbon and cost of each recorded day.
+    /// List, show and change the models of a controller.
+    Model(model::Args),
+    /// Ask the models.
+    Forecast(forecast::Args),
+    /// Report energy, water, heat, carbon and cost of a period: indicators, balance, shares of jobs and tenants.
     Report(report::Args),
+    /// Verify the record's hash chains and list who did what and why.
+    Audit(audit::Args),
     /// Write the recorded samples as CSV or Parquet.
     Export(export::Args),
+    /// Print the advice of a record, or what a change of the plant would have brought over it.
+    Advise(advise::Args),
     /// Run recorded cycles again and compare every bit.
     Replay(replay::Args),
 }
@@ -98,9 +115,15 @@ pub fn run() -> ExitCode {
         Command::Check(args) => check::run(&args),
         #[cfg(feature = "sim")]
         Command::Trial(args) => trial::run(&args),
+        #[cfg(feature = "sim")]
+        Command::Faults(args) => faults::run(&args),
         Command::Train(args) => train::run(&args),
+        Command::Model(args) => model::run(&args),
+        Command::Forecast(args) => forecast::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Audit(args) => audit::run(&args),
         Command::Export(args) => export::run(&args),
+        Command::Advise(args) => advise::run(&args),
         Command::Replay(args) => replay::run(&args),
     };
     match done {

@@ -4,7 +4,7 @@ use crate::api::{Figures, StoreView};
 use crate::cycle::{CycleRecord, Mind};
 use crate::site::Site;
 use crate::snapshot::Now;
-use crate::store::Store;
+use crate::store::{Books, Store};
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
@@ -42,7 +42,7 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    pub(super) fn start(store: Store, site: Arc<Site>) -> std::io::Result<Self> {
+    pub(super) fn start(store: Store, mut books: Option<Books>, site: Arc<Site>) -> std::io::Result<Self> {
         let store = Arc::new(Mutex::new(store));
         let (sender, receiver) = sync_channel::<(Entry, Option<Figures>)>(QUEUE);
         let writer = Arc::clone(&store);
@@ -50,6 +50,16 @@ impl Keeper {
             while let Ok((entry, figures)) = receiver.recv() {
                 let mut store = writer.lock().unwrap_or_else(PoisonError::into_inner);
                 write(&mut store, &site, &entry, figures.as_ref());
+                drop(store);
+                if let (Some(books), Entry::Cycle(record)) = (&mut books, &entry)
+                    && let Some(page) = &record.page
+                    && let Err(error) = books.append(record.now.wall_ms, page)
+                {
+                    tracing::warn!(%error, "the page of the books waits in memory until the disk takes it");
+                }
+            }
+            if let Some(Err(error)) = books.as_mut().map(Books::flush) {
+                tracing::error!(%error, "pages of the books are lost");
             }
         })?;
         Ok(Self {

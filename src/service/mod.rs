@@ -4,7 +4,10 @@
 
 pub mod clock;
 mod control_loop;
+pub mod finished;
 mod keeper;
+mod learning;
+pub mod models;
 mod show;
 mod start;
 mod watch;

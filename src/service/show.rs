@@ -3,11 +3,12 @@
 use super::control_loop::Pace;
 use super::keeper::Keeper;
 use super::watch::Watch;
-use crate::api::{Board, DeviceView, Edges, Figures, ForwardView, History, Sample, StoreView};
-use crate::cycle::CycleRecord;
+use crate::api::{Board, DeviceView, Edges, FeedView, Figures, ForwardView, History, Sample, StoreView};
+use crate::cycle::{CycleRecord, Mind};
 use crate::field::{Field, LinkStatus};
 use crate::snapshot::Now;
 use crate::store::{CanaryStatus, ForwardStatus, Forwarder, SeriesName, Store};
+use crate::workload::FeedStatus;
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
 /// What the store answers, for the trends.
@@ -31,15 +32,18 @@ impl History for Past {
 
 /// What a cycle is shown with.
 pub(super) struct Around<'a> {
+    pub mind: &'a Mind,
     pub pace: &'a Pace,
     pub field: &'a Field,
+    pub feed: FeedStatus,
     pub keeper: &'a Keeper,
     pub forwarder: Option<&'a Forwarder>,
     pub watch: &'a mut Watch,
 }
 
 /// Hangs a cycle out; answers its figures, for the record.
-pub(super) fn show(board: &mut Board, record: &CycleRecord, around: &mut Around<'_>) -> Figures {
+pub(super) fn show(board: &mut Board, record: &CycleRecord, around: Around<'_>) -> Figures {
+    let feed = around.feed;
     let devices = around.field.status().into_iter();
     let store = store(around.keeper);
     let forward = around.forwarder.map(Forwarder::status);
@@ -52,9 +56,21 @@ pub(super) fn show(board: &mut Board, record: &CycleRecord, around: &mut Around<
         late: around.pace.late,
         overruns: around.pace.overruns,
         devices: devices.map(|link| device(link, record.now)).collect(),
+        feed: FeedView {
+            text: feed.text(),
+            source: feed.source,
+            reads: feed.reads,
+            failures: feed.failures,
+            announced: feed.announced,
+            unknown_nodes: feed.unknown_nodes,
+            clock_ahead_s: feed.clock_ahead_s,
+            last_error: feed.last_error,
+        },
         store,
         forward: forward.map(forward_view),
         events,
+        alarms: around.mind.alarms.alarms().to_vec(),
+        advice: around.mind.advice.clone(),
     };
     board.show(record, edges)
 }

@@ -171,6 +171,9 @@ pub struct TrimRespondSettings {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SafetySettings {
+    /// SHA-256 of the limits as they were signed off, hex; with another hash nothing starts. Empty: not pinned. Best given
+    /// by `ISOTHERM__SAFETY__LIMITS_PIN`, from where whoever edits the site's file cannot reach it.
+    pub limits_pin: String,
     /// Smallest heat assumed for a rack when its flow minimum is formed, as a share of rated power.
     pub min_heat_fraction: f64,
     /// Vetoes within `veto_window_s` that demote a zone.
@@ -195,6 +198,10 @@ pub struct ForecastSettings {
     pub coverage: f64,
     /// A queue older than this is lost, s.
     pub queue_timeout_s: f64,
+    /// Plant time between two trainings in service, h; 0 for none.
+    pub retrain_h: f64,
+    /// Plant time for which a new model is scored beside the one in use before it may take over, h.
+    pub shadow_h: f64,
 }
 
 /// Where the job queue comes from.
@@ -209,6 +216,28 @@ pub enum WorkloadSettings {
         /// Period, s.
         period_s: f64,
     },
+    /// slurmrestd, asked over HTTP.
+    Slurmrestd {
+        /// `http://host:port/slurm/v0.0.38`, with the version of its interface.
+        url: String,
+        /// User that the token belongs to.
+        user: String,
+        /// Where the token comes from.
+        token: Secret,
+        /// Period, s.
+        period_s: f64,
+    },
+    /// A Kubernetes API server, whose pods, jobs and Kueue workloads are listed and watched.
+    Kubernetes {
+        /// `http://host:port` or `https://host:port`.
+        url: String,
+        /// Namespace; empty for all.
+        namespace: String,
+        /// Where the bearer token comes from.
+        token: Secret,
+        /// Certificates of the authority that signed the server's, PEM; for https.
+        ca_file: String,
+    },
     /// A file in the form of `squeue --json`, read again when it changes.
     File {
         /// Path.
@@ -216,16 +245,40 @@ pub enum WorkloadSettings {
         /// Period, s.
         period_s: f64,
     },
+    /// Job events that the scheduler's scripts send over REST, and nothing else.
+    Events,
     /// Job events on the site's MQTT broker.
     Mqtt {
         /// Topic filter.
         topic: String,
     },
-    /// A trace file replayed from its start (CSV of jobs).
+    /// A trace file replayed from its start (see the documentation of the workload room).
     Trace {
         /// Path.
         path: String,
     },
+}
+
+/// A secret that never stands in a site file: from the environment, or from a file that is read whenever it is needed,
+/// so that a token may be renewed under a running controller.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Secret {
+    /// There is none.
+    None,
+    /// The value itself.
+    Value(String),
+    /// A file that holds it.
+    File(String),
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::None => f.write_str("None"),
+            Self::Value(_) => f.write_str("Value(..)"),
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+        }
+    }
 }
 
 /// The MQTT broker.
@@ -252,6 +305,8 @@ pub struct ApiSettings {
     pub operator_token: String,
     /// Name under which that token's actions are recorded.
     pub operator_name: String,
+    /// Token that authorises job events (a scheduler's prolog and epilog) and nothing else; empty: none is taken.
+    pub feed_token: String,
 }
 
 /// The local record.

@@ -8,8 +8,8 @@ use super::topology::{
     RejectionNameplate, ReuseNameplate,
 };
 use super::{
-    ApiSettings, Authority, ControlSettings, ForecastSettings, ForwardSettings, Limits, MqttSettings, Prices,
-    SafetySettings, StoreSettings, WorkloadSettings,
+    ApiSettings, Authority, ControlSettings, Disclosure, ForecastSettings, ForwardSettings, GridSettings,
+    LedgerSettings, Limits, MqttSettings, Prices, SafetySettings, Secret, StoreSettings, WorkloadSettings,
 };
 use serde::Deserialize;
 use toml::{Table, Value};
@@ -36,6 +36,11 @@ pub(super) struct Raw {
     pub(super) air_units: Vec<Entry<OnLoop, AirUnitNameplate>>,
     pub(super) meters: Vec<Entry<MeterLinks, NoKeys>>,
     pub(super) weather: Option<Entry<LoopLinks, NoKeys>>,
+    pub(super) feed: Option<Entry<LoopLinks, NoKeys>>,
+    pub(super) grid: GridSettings,
+    pub(super) ledger: LedgerSettings,
+    pub(super) disclosure: Disclosure,
+    pub(super) building: Option<Entry<LoopLinks, NoKeys>>,
 }
 
 /// One item of a class: its key path, what it is connected to, and its nameplate.
@@ -98,6 +103,7 @@ pub(super) struct MeterLinks {
     pub(super) zone: String,
     pub(super) role: MeterRole,
     pub(super) rollover: f64,
+    pub(super) class: f64,
     pub(super) device: Option<DeviceBinding>,
 }
 
@@ -107,6 +113,12 @@ struct Workload {
     source: WorkloadSource,
     command: Vec<String>,
     period_s: f64,
+    url: String,
+    user: String,
+    token: String,
+    token_file: String,
+    namespace: String,
+    ca_file: String,
     path: String,
     topic: String,
 }
@@ -116,13 +128,29 @@ struct Workload {
 enum WorkloadSource {
     None,
     Slurm,
+    Slurmrestd,
+    Kubernetes,
     File,
+    Events,
     Mqtt,
     Trace,
 }
 
 const SECTIONS: &[&str] = &[
-    "site", "limits", "prices", "control", "safety", "forecast", "workload", "mqtt", "api", "store", "forward",
+    "site",
+    "limits",
+    "prices",
+    "control",
+    "safety",
+    "forecast",
+    "workload",
+    "mqtt",
+    "api",
+    "store",
+    "forward",
+    "grid",
+    "ledger",
+    "disclosure",
 ];
 const OTHER_TABLES: &[&str] = &["zone", "points", "defaults"];
 
@@ -158,6 +186,11 @@ pub(super) fn read(findings: &Findings<'_>) -> Option<Raw> {
         air_units: entries(findings, "air_unit"),
         meters: entries(findings, "meter"),
         weather: entries(findings, "weather").pop(),
+        feed: entries(findings, "feed").pop(),
+        grid: section(findings, "grid")?,
+        ledger: section(findings, "ledger")?,
+        disclosure: section(findings, "disclosure")?,
+        building: entries(findings, "building").pop(),
     })
 }
 
@@ -183,7 +216,7 @@ where
     N: for<'de> Deserialize<'de>,
 {
     let layers = findings.layers;
-    let single = class == "weather";
+    let single = matches!(class, "weather" | "feed" | "building");
     let shape_is_right = match layers.merged.get(class) {
         None => true,
         Some(Value::Table(_)) => single,
@@ -291,6 +324,38 @@ fn workload(findings: &Findings<'_>, raw: Workload) -> WorkloadSettings {
                 period_s: raw.period_s,
             }
         }
+        WorkloadSource::Slurmrestd => {
+            let example = "its address with the version of its interface, such as \"http://head:6820/slurm/v0.0.40\"";
+            url(findings, &raw.url, &["http"], example);
+            needs("user", raw.user.is_empty(), "the user that the token was made for");
+            let token = secret(findings, raw.token, raw.token_file);
+            if token == Secret::None {
+                needs("token_file", true, "the file of the token that `scontrol token` prints");
+            }
+            WorkloadSettings::Slurmrestd {
+                url: raw.url,
+                user: raw.user,
+                token,
+                period_s: raw.period_s,
+            }
+        }
+        WorkloadSource::Kubernetes => {
+            let example = "the API server's address, such as \"https://kubernetes.default.svc:443\"";
+            url(findings, &raw.url, &["http", "https"], example);
+            if raw.url.starts_with("https:") {
+                needs(
+                    "ca_file",
+                    raw.ca_file.is_empty(),
+                    "the file of the cluster's certificates, such as \"/var/run/secrets/kubernetes.io/serviceaccount/ca.crt\"",
+                );
+            }
+            WorkloadSettings::Kubernetes {
+                url: raw.url,
+                namespace: raw.namespace,
+                token: secret(findings, raw.token, raw.token_file),
+                ca_file: raw.ca_file,
+            }
+        }
         WorkloadSource::File => {
             needs("path", raw.path.is_empty(), "the path of the queue's file");
             WorkloadSettings::File {
@@ -298,6 +363,7 @@ fn workload(findings: &Findings<'_>, raw: Workload) -> WorkloadSettings {
                 period_s: raw.period_s,
             }
         }
+        WorkloadSource::Events => WorkloadSettings::Events,
         WorkloadSource::Mqtt => {
             needs(
                 "topic",
@@ -310,5 +376,34 @@ fn workload(findings: &Findings<'_>, raw: Workload) -> WorkloadSettings {
             needs("path", raw.path.is_empty(), "the path of the trace, a CSV of jobs");
             WorkloadSettings::Trace { path: raw.path }
         }
+    }
+}
+
+/// A secret of `[workload]`, from the environment or a file.
+fn secret(findings: &Findings<'_>, value: String, file: String) -> Secret {
+    const KEY: &str = "workload.token";
+    if !value.is_empty() && findings.layers.variable(KEY).is_none() {
+        findings.add(
+            KEY,
+            "is a secret in a site file; write its file's path as token_file, or set ISOTHERM__WORKLOAD__TOKEN",
+        );
+    }
+    match (value.is_empty(), file.is_empty()) {
+        (false, _) => Secret::Value(value),
+        (true, false) => Secret::File(file),
+        (true, true) => Secret::None,
+    }
+}
+
+/// Checks `workload.url`: scheme, host and port, and a plain path.
+fn url(findings: &Findings<'_>, url: &str, schemes: &[&str], example: &str) {
+    let rest = url.split_once("://").filter(|(scheme, _)| schemes.contains(scheme));
+    let good = rest.is_some_and(|(_, rest)| {
+        let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
+        super::check::is_host_and_port(host) && path.bytes().all(plain)
+    });
+    if !good {
+        findings.add("workload.url", format!("is `{url}`; write {example}"));
     }
 }

@@ -7,6 +7,7 @@
 //! memory, every further append tries again, and the first that succeeds records what is missing.
 
 mod archive;
+mod books;
 mod checkpoint;
 mod chunk;
 mod chunk_log;
@@ -27,6 +28,7 @@ mod varint;
 mod wal;
 
 pub use archive::{Archive, Tier};
+pub use books::{Books, saved_mind};
 pub use column::Sample;
 pub use disk::{Disk, RealDisk};
 pub use forward::{CanaryStatus, ForwardStatus, Forwarder, Pace};

@@ -291,3 +291,20 @@ fn an_empty_directory_name_keeps_nothing_on_disk() {
     store.save_mind(b"mind").unwrap();
     assert_eq!((store.load_mind(), store.bytes(), store.outage()), (None, 0, None));
 }
+
+/// Pages that a full disk refused are written with the first that it takes, in order.
+#[test]
+fn pages_of_the_books_wait_for_the_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = SmallDisk::with_space(10_000);
+    let mut books = Books::open_on(dir.path(), Arc::new(disk.clone())).unwrap();
+    books.append(now(0).wall_ms, &record(0)).unwrap();
+    disk.0.store(0, Ordering::Relaxed);
+    for cycle in 1..4 {
+        assert!(books.append(now(cycle).wall_ms, &record(cycle)).is_err());
+    }
+    disk.0.store(1 << 20, Ordering::Relaxed);
+    books.flush().unwrap();
+    let pages: Vec<Record> = Books::read(dir.path()).unwrap().map(Result::unwrap).collect();
+    assert_eq!(pages, (0..4).map(record).collect::<Vec<_>>());
+}

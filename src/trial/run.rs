@@ -3,17 +3,16 @@
 use super::clock::VirtualClock;
 use super::contender::Contender;
 use super::disturbance::Disturbance;
-use super::jobs::Queue;
 use super::money::Money;
 use super::oracle::Oracle;
 use super::plant::{COMMS_TIMEOUT_S, plant_spec};
 use super::score::{Run, Scored, Trial};
-use super::signals::Signals;
+use super::signals::{Ears, Signals};
 use super::watch::{Mark, Watch};
 use super::world::{Load, WeatherSource, WorldError, build_world, start_s};
 use crate::cycle::{Core, Inputs, Mind, step};
 use crate::forecast::JobModel;
-use crate::ledger::Totals as Books;
+use crate::ledger::{Page, Totals as Books};
 use crate::site::{Authority, Site};
 use crate::snapshot::Now;
 use simulators::world::World;
@@ -48,7 +47,17 @@ pub struct Options {
 }
 
 /// Runs every strategy and compares them. `progress` hears the strategy and the share of all work done.
-pub fn run(site: &Site, options: &Options, mut progress: impl FnMut(Contender, f64)) -> Result<Trial, WorldError> {
+pub fn run(site: &Site, options: &Options, progress: impl FnMut(Contender, f64)) -> Result<Trial, WorldError> {
+    run_recorded(site, options, progress, &mut |_| {})
+}
+
+/// [`run`], with the pages of the books handed to `keep`, from the first moment on.
+pub fn run_recorded(
+    site: &Site,
+    options: &Options,
+    mut progress: impl FnMut(Contender, f64),
+    keep: &mut dyn FnMut(Page),
+) -> Result<Trial, WorldError> {
     let mut site = site.clone();
     for zone in &mut site.zones {
         // A trial asks what a strategy can do; bounded authority is for the first weeks on a live plant.
@@ -79,15 +88,10 @@ pub fn run(site: &Site, options: &Options, mut progress: impl FnMut(Contender, f
         bound: None,
     };
     for (done, strategy) in options.strategies.iter().enumerate() {
-        let core = Core {
-            site: Arc::clone(&site),
-            model: Arc::clone(&model),
-            fingerprints: false,
-        };
+        let core = Core::new(Arc::clone(&site), Arc::clone(&model), false);
         let share = |part: f64| done as f64 + part;
-        let run = run_one(&core, *strategy, world.clone(), options.days, |part| {
-            progress(*strategy, share(part));
-        });
+        let report = |part| progress(*strategy, share(part));
+        let run = run_one(&core, *strategy, world.clone(), options.days, report, keep);
         trial.runs.push(run);
     }
     trial.compare();
@@ -104,18 +108,21 @@ pub(super) struct Bench<'a> {
 
 /// Who sits at the bench.
 enum Pilot<'a> {
-    Service(Box<Mind>, Queue),
+    Service(Box<Mind>, Ears),
     Oracle(Box<Oracle<'a>>),
 }
 
 impl Pilot<'_> {
     /// One cycle's commands, written to the plant; answers the books.
-    fn turn(&mut self, bench: &Bench<'_>, world: &mut World, now: Now) -> Books {
+    fn turn(&mut self, bench: &Bench<'_>, world: &mut World, now: Now, keep: &mut dyn FnMut(Page)) -> Books {
         match self {
-            Self::Service(mind, queue) => {
-                let inputs = bench.inputs(world, queue, now);
+            Self::Service(mind, ears) => {
+                let inputs = bench.inputs(world, ears, now);
                 let outcome = step(bench.core, mind, inputs, now);
                 bench.signals.apply(world.plant_mut(), &outcome.commands);
+                if let Some(page) = outcome.record.page {
+                    keep(*page);
+                }
                 outcome.record.account.total
             }
             Self::Oracle(oracle) => oracle.turn(world, now),
@@ -132,17 +139,25 @@ impl Pilot<'_> {
 
 impl Bench<'_> {
     /// What the controller may know now.
-    pub(super) fn inputs(&self, world: &mut World, queue: &mut Queue, now: Now) -> Inputs {
+    pub(super) fn inputs(&self, world: &World, ears: &mut Ears, now: Now) -> Inputs {
         Inputs {
-            snapshot: self.signals.snapshot(&self.core.site, world.plant_mut(), now),
-            queue: queue.read(world.scheduler(), self.clock.epoch_ms, now),
+            snapshot: self.signals.hear(&self.core.site, world.plant(), ears, now),
+            queue: ears.queue.read(world, self.clock.epoch_ms, now),
             requests: Vec::new(),
             imposed: None,
+            notices: Vec::new(),
         }
     }
 }
 
-fn run_one(core: &Core, contender: Contender, mut world: World, days: f64, mut progress: impl FnMut(f64)) -> Run {
+fn run_one(
+    core: &Core,
+    contender: Contender,
+    mut world: World,
+    days: f64,
+    mut progress: impl FnMut(f64),
+    keep: &mut dyn FnMut(Page),
+) -> Run {
     let site = &*core.site;
     let bench = Bench {
         core,
@@ -153,7 +168,7 @@ fn run_one(core: &Core, contender: Contender, mut world: World, days: f64, mut p
         tracing::warn!(tag, "the simulated plant has no such signal: the point never reports");
     }
     let mut pilot = match contender {
-        Contender::Strategy(kind) => Pilot::Service(Box::new(Mind::new(kind)), Queue::default()),
+        Contender::Strategy(kind) => Pilot::Service(Box::new(Mind::new(kind)), Ears::default()),
         Contender::Oracle => Pilot::Oracle(Box::new(Oracle::new(&bench))),
     };
     let cycle_s = site.control.cycle_s;
@@ -162,7 +177,7 @@ fn run_one(core: &Core, contender: Contender, mut world: World, days: f64, mut p
     let mut books_before = Books::default();
     for _ in 0..cycles(WARM_UP_S, cycle_s) {
         let now = bench.clock.now(&world);
-        books_before = pilot.turn(&bench, &mut world, now);
+        books_before = pilot.turn(&bench, &mut world, now, keep);
         pass(&mut world, None, cycle_s);
     }
     let truth_before = world.plant().totals();
@@ -173,7 +188,7 @@ fn run_one(core: &Core, contender: Contender, mut world: World, days: f64, mut p
     let mut before = truth_before.clone();
     for cycle in 0..count {
         let now = bench.clock.now(&world);
-        books = pilot.turn(&bench, &mut world, now);
+        books = pilot.turn(&bench, &mut world, now, keep);
         pass(&mut world, Some(&mut watch), cycle_s);
         let after = world.plant().totals();
         money.add(site, now, &before, &after);
@@ -182,6 +197,11 @@ fn run_one(core: &Core, contender: Contender, mut world: World, days: f64, mut p
             progress(cycle as f64 / count as f64);
         }
     }
+    if let Pilot::Service(mind, _) = &pilot
+        && let Some(page) = mind.ledger.open_page(site)
+    {
+        keep(page);
+    }
     let simulated_s = WARM_UP_S + days * 86_400.0;
     Scored {
         contender: contender.name(),
@@ -189,6 +209,7 @@ fn run_one(core: &Core, contender: Contender, mut world: World, days: f64, mut p
         fingerprint: pilot.fingerprint(),
         truth: (&truth_before, &before),
         books: (&books_before, &books),
+        site,
         watch: &watch,
         money: &money,
     }

@@ -106,7 +106,7 @@ async fn hear(settings: &MqttSettings, topic: &str, publisher: &Publisher, heard
                     events::parse(&message.payload).and_then(|message| with(heard, |heard| heard.take(message, now)));
                 match taken {
                     Ok(()) => publisher.read(),
-                    Err(error) => publisher.failed(&error),
+                    Err(error) => publisher.refused(&error),
                 }
             }
             Ok(_) => {}

@@ -5,6 +5,7 @@
 mod books;
 mod exposition;
 mod plant;
+mod shares;
 
 use super::view::{ForwardView, View};
 use crate::site::{Site, StrategyKind};
@@ -64,6 +65,7 @@ fn families(out: &mut Exposition<'_>, site: &Site, view: Option<&View>, events: 
         plant::heat(out, view);
         plant::hall(out, view);
         books::books(out, site, view);
+        shares::shares(out, site, view);
         edges(out, view);
     }
 }
@@ -139,6 +141,39 @@ fn edges(out: &mut Exposition<'_>, view: &View) {
     );
     if let Some(age_s) = jobs.age_s {
         out.sample(&[], age_s);
+    }
+    let feed = &jobs.feed;
+    out.single(
+        "isotherm_feed_reads_total",
+        "counter",
+        "Queues and job events read since the start.",
+        feed.reads as f64,
+    );
+    out.single(
+        "isotherm_feed_failures_total",
+        "counter",
+        "Tries of the job feed that failed, and messages that it refused.",
+        feed.failures as f64,
+    );
+    out.single(
+        "isotherm_feed_announced_total",
+        "counter",
+        "Events of prologs and epilogs taken.",
+        feed.announced as f64,
+    );
+    out.single(
+        "isotherm_feed_unknown_nodes",
+        "gauge",
+        "Nodes of jobs that no rack of the site has.",
+        feed.unknown_nodes as f64,
+    );
+    out.family(
+        "isotherm_feed_clock_ahead_seconds",
+        "gauge",
+        "By how much the scheduler's clock is ahead of ours; none where it says nothing of it.",
+    );
+    if let Some(ahead_s) = feed.clock_ahead_s {
+        out.sample(&[], ahead_s);
     }
     out.family("isotherm_device_connected", "gauge", "Whether a device's link stands.");
     for device in &view.devices {

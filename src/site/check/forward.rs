@@ -46,14 +46,4 @@ pub(super) fn check(forward: &ForwardSettings, findings: &Findings<'_>) {
             }
         }
     }
-    if cfg!(not(feature = "tls"))
-        && [&forward.url, &forward.read_url]
-            .iter()
-            .any(|url| url.starts_with("https://"))
-    {
-        findings.add(
-            "forward.url",
-            "begins with https, and this build has no TLS; build it with the feature `tls`, or write http",
-        );
-    }
 }

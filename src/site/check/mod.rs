@@ -9,6 +9,7 @@ mod review;
 mod settings;
 
 pub use review::warnings;
+pub(super) use settings::is_host_and_port;
 
 use super::Site;
 use super::findings::Findings;
@@ -32,7 +33,9 @@ pub(super) fn ids(raw: &Raw, findings: &Findings<'_>) {
         .chain(raw.reuse.iter().map(|entry| (&entry.path, &entry.links.id)))
         .chain(raw.air_units.iter().map(|entry| (&entry.path, &entry.links.id)))
         .chain(raw.meters.iter().map(|entry| (&entry.path, &entry.links.id)))
-        .chain(raw.weather.iter().map(|entry| (&entry.path, &entry.links.id)));
+        .chain(raw.weather.iter().map(|entry| (&entry.path, &entry.links.id)))
+        .chain(raw.feed.iter().map(|entry| (&entry.path, &entry.links.id)))
+        .chain(raw.building.iter().map(|entry| (&entry.path, &entry.links.id)));
     distinct(equipment, findings);
     distinct(raw.zones.iter().map(|entry| (&entry.path, &entry.links.id)), findings);
     if raw.loops.is_empty() {
@@ -47,8 +50,9 @@ fn distinct<'r>(items: impl Iterator<Item = (&'r String, &'r String)>, findings:
         let plain = id
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
-        // Ids and classes share the names of [points.<class or id>]; the weather station may be called what it is.
-        let class = CLASSES.contains(&id.as_str()) && id != "weather";
+        // Ids and classes share the names of [points.<class or id>]; the weather station, the building and the feed may be
+        // called what they are.
+        let class = CLASSES.contains(&id.as_str()) && id != "weather" && id != "building" && id != "feed";
         if id.is_empty() {
             findings.add(path, "is empty; write a name");
         } else if !plain {
