@@ -6,7 +6,7 @@
 
 use isotherm::api::{self, JobDesk, Mode};
 use isotherm::jobs::Outlooks;
-use isotherm::site::{PointId, Secret, Site, WorkloadSettings, load_embedded};
+use isotherm::site::{Secret, Site, WorkloadSettings, load_embedded};
 use isotherm::snapshot::{JobState, Now};
 use isotherm::workload::{Events, Feed, NowFn};
 use std::fs;
@@ -241,7 +241,7 @@ impl JobDesk for Door {
 struct NoHistory;
 
 impl api::History for NoHistory {
-    fn series(&self, _: PointId, _: i64, _: i64, _: usize) -> Result<Vec<api::Sample>, String> {
+    fn series(&self, _: &str, _: &[(&str, &str)], _: i64, _: i64, _: usize) -> Result<Vec<api::Sample>, String> {
         Err("no record".into())
     }
 }

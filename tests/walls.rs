@@ -14,11 +14,15 @@ const WALLS: &[(&str, &[&str])] = &[
     ("snapshot", &["site"]),
     ("forecast", &["site", "snapshot"]),
     ("control", &["site", "snapshot"]),
+    ("alarms", &["snapshot"]),
+    ("advice", &["site", "snapshot", "control"]),
     ("safety", &["site", "snapshot"]),
     ("ledger", &["site", "snapshot"]),
     (
         "cycle",
-        &["site", "snapshot", "forecast", "control", "safety", "shadow", "ledger"],
+        &[
+            "site", "snapshot", "forecast", "control", "safety", "shadow", "ledger", "alarms", "advice",
+        ],
     ),
     ("shadow", &["site", "snapshot", "control"]),
     ("report", &["site", "snapshot", "ledger"]),
@@ -28,23 +32,28 @@ const WALLS: &[(&str, &[&str])] = &[
     ("store", &["site", "snapshot"]),
     (
         "api",
-        &["site", "snapshot", "cycle", "ledger", "safety", "forecast", "jobs"],
+        &[
+            "site", "snapshot", "cycle", "ledger", "safety", "forecast", "jobs", "alarms", "advice",
+        ],
     ),
     (
         "service",
         &[
             "site", "snapshot", "forecast", "safety", "cycle", "field", "workload", "store", "api", "ledger", "jobs",
+            "alarms", "advice",
         ],
     ),
     (
         "trial",
-        &["site", "snapshot", "forecast", "safety", "cycle", "ledger", "workload"],
+        &[
+            "site", "snapshot", "forecast", "safety", "cycle", "ledger", "workload", "advice",
+        ],
     ),
 ];
 
 /// Rooms that must be pure: same inputs, same bits.
 const PURE: &[&str] = &[
-    "snapshot", "forecast", "control", "safety", "ledger", "cycle", "report", "jobs",
+    "snapshot", "forecast", "control", "safety", "ledger", "cycle", "report", "jobs", "alarms", "advice",
 ];
 
 /// What a pure room must not name, with what to use instead.

@@ -31,14 +31,16 @@ use crate::snapshot::Request;
 use axum::Router;
 use board::Seen;
 pub use board::{Board, EVENTS, Edges, Figures};
+pub use metrics::Take;
 use std::fmt;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, watch};
 pub use trend::Sample;
 pub use view::{
-    BooksView, CduView, ControlView, DeviceView, EquipmentView, EventView, FeedView, ForecastView, JobView, JobsView,
-    Mode, OwnerView, PaceView, RackView, ReadingView, SetpointView, StoreView, View, ZoneView,
+    AdviceView, AlarmView, BooksView, CduView, ControlView, DeviceView, EquipmentView, EventView, FeedView,
+    ForecastView, ForwardView, JobView, JobsView, Mode, OwnerView, PaceView, RackView, ReadingView, RideView,
+    ScoreView, SetpointView, StoreView, View, ZoneView,
 };
 
 /// Most live streams at a time.

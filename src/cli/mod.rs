@@ -3,9 +3,14 @@
 //! Exit codes: 0 done; 1 failed while running; 2 wrong usage; 3 mistakes in the configuration;
 //! 4 the record or a replay does not hold.
 
+mod advise;
+mod audit;
 mod check;
 #[cfg(feature = "sim")]
 mod demo;
+mod export;
+#[cfg(feature = "sim")]
+mod faults;
 mod forecast;
 mod logging;
 #[cfg(feature = "sim")]
@@ -55,6 +60,9 @@ enum Command {
     /// Run strategies against a simulated plant in virtual time and compare them.
     #[cfg(feature = "sim")]
     Trial(trial::Args),
+    /// Break a simulated plant in every known way, with the controller and without it.
+    #[cfg(feature = "sim")]
+    Faults(faults::Args),
     /// Train a model of job power from finished jobs.
     Train(train::Args),
     /// List, show and change the models of a controller.
@@ -63,6 +71,12 @@ enum Command {
     Forecast(forecast::Args),
     /// Report energy, water, heat, carbon and cost of a period: indicators, balance, shares of jobs and tenants.
     Report(report::Args),
+    /// Verify the record's hash chains and list who did what and why.
+    Audit(audit::Args),
+    /// Write the recorded samples as CSV or Parquet.
+    Export(export::Args),
+    /// Print the advice of a record, or what a change of the plant would have brought over it.
+    Advise(advise::Args),
     /// Run recorded cycles again and compare every bit.
     Replay(replay::Args),
 }
@@ -103,10 +117,15 @@ pub fn run() -> ExitCode {
         Command::Check(args) => check::run(&args),
         #[cfg(feature = "sim")]
         Command::Trial(args) => trial::run(&args),
+        #[cfg(feature = "sim")]
+        Command::Faults(args) => faults::run(&args),
         Command::Train(args) => train::run(&args),
         Command::Model(args) => model::run(&args),
         Command::Forecast(args) => forecast::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Audit(args) => audit::run(&args),
+        Command::Export(args) => export::run(&args),
+        Command::Advise(args) => advise::run(&args),
         Command::Replay(args) => replay::run(&args),
     };
     match done {

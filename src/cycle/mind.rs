@@ -1,7 +1,7 @@
 //! All that a controller remembers from one cycle to the next.
 
 use crate::site::StrategyKind;
-use crate::{control, forecast, ledger, safety, shadow};
+use crate::{advice, alarms, control, forecast, ledger, safety, shadow};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -22,6 +22,10 @@ pub struct Mind {
     pub shadow: shadow::State,
     /// The books.
     pub ledger: ledger::State,
+    /// The alarms.
+    pub alarms: alarms::State,
+    /// Advice.
+    pub advice: advice::State,
 }
 
 impl Mind {
@@ -35,6 +39,8 @@ impl Mind {
             safety: safety::State::default(),
             shadow: shadow::State::default(),
             ledger: ledger::State::default(),
+            alarms: alarms::State::default(),
+            advice: advice::State::default(),
         }
     }
 

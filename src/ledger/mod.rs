@@ -72,6 +72,8 @@ pub struct Account {
     pub total: Totals,
     /// Since local midnight.
     pub today: Totals,
+    /// Power of the whole site now, kW.
+    pub site_kw: f64,
 }
 
 /// Longest time between two cycles, in cycles, over which rates may be integrated. Over longer gaps only counters know
@@ -122,6 +124,7 @@ pub fn close(
         tenants: state.shares.tenants().clone(),
         total: state.total.clone(),
         today: state.today.clone(),
+        site_kw: entry.site_kw,
     };
     (account, page)
 }

@@ -171,6 +171,9 @@ pub struct TrimRespondSettings {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SafetySettings {
+    /// SHA-256 of the limits as they were signed off, hex; with another hash nothing starts. Empty: not pinned. Best given
+    /// by `ISOTHERM__SAFETY__LIMITS_PIN`, from where whoever edits the site's file cannot reach it.
+    pub limits_pin: String,
     /// Smallest heat assumed for a rack when its flow minimum is formed, as a share of rated power.
     pub min_heat_fraction: f64,
     /// Vetoes within `veto_window_s` that demote a zone.
@@ -322,4 +325,56 @@ pub struct StoreSettings {
     pub quarter_days: u32,
     /// Size above which the oldest segments are deleted, MiB.
     pub max_mib: u64,
+}
+
+/// How samples are sent to a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ForwardProtocol {
+    /// They are not.
+    None,
+    /// The write interface of `InfluxDB` 2: line protocol with organisation, bucket and token.
+    Influxdb2,
+    /// Line protocol over HTTP, as many servers read it.
+    LineProtocol,
+    /// Prometheus remote write.
+    RemoteWrite,
+}
+
+/// How the canary is read back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReadBack {
+    /// It is not.
+    None,
+    /// By the query interface of Prometheus.
+    Prometheus,
+    /// By Flux, as `InfluxDB` 2 has it.
+    Flux,
+}
+
+/// The forwarding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ForwardSettings {
+    /// How.
+    pub protocol: ForwardProtocol,
+    /// Where to: `http://host:port`, with the path of the write interface where it is not the protocol's own.
+    pub url: String,
+    /// Organisation, for `InfluxDB` 2.
+    pub org: String,
+    /// Bucket, for `InfluxDB` 2.
+    pub bucket: String,
+    /// Token; better set by `ISOTHERM__FORWARD__TOKEN`, or in a file.
+    pub token: String,
+    /// File of the token.
+    pub token_file: String,
+    /// PEM file of the authorities that an `https` server is believed by.
+    pub ca_file: String,
+    /// How the canary is read back.
+    pub read_back: ReadBack,
+    /// Where from; empty for the server that is written to.
+    pub read_url: String,
+    /// Most samples in a request.
+    pub batch: u32,
 }

@@ -158,7 +158,12 @@ mod tests {
     #[test]
     fn every_quantity_that_a_room_may_use_is_bound_in_the_demo() {
         let site = embedded("demo");
-        let missing = |text: String| text.contains("None");
+        // Not every device judges its own leaks.
+        let missing = |text: String| {
+            text.replace("leak_level: None", "")
+                .replace("leak_sensor_fault: None", "")
+                .contains("None")
+        };
         assert!(
             !missing(format!("{:?}", site.loops[0].points)),
             "{:?}",

@@ -8,8 +8,8 @@ use super::topology::{
     RejectionNameplate, ReuseNameplate,
 };
 use super::{
-    ApiSettings, Authority, ControlSettings, Disclosure, ForecastSettings, GridSettings, LedgerSettings, Limits,
-    MqttSettings, Prices, SafetySettings, Secret, StoreSettings, WorkloadSettings,
+    ApiSettings, Authority, ControlSettings, Disclosure, ForecastSettings, ForwardSettings, GridSettings,
+    LedgerSettings, Limits, MqttSettings, Prices, SafetySettings, Secret, StoreSettings, WorkloadSettings,
 };
 use serde::Deserialize;
 use toml::{Table, Value};
@@ -26,6 +26,7 @@ pub(super) struct Raw {
     pub(super) mqtt: MqttSettings,
     pub(super) api: ApiSettings,
     pub(super) store: StoreSettings,
+    pub(super) forward: ForwardSettings,
     pub(super) zones: Vec<Entry<ZoneLinks, NoKeys>>,
     pub(super) loops: Vec<Entry<LoopLinks, LoopNameplate>>,
     pub(super) cdus: Vec<Entry<OnLoop, CduNameplate>>,
@@ -39,6 +40,7 @@ pub(super) struct Raw {
     pub(super) grid: GridSettings,
     pub(super) ledger: LedgerSettings,
     pub(super) disclosure: Disclosure,
+    pub(super) building: Option<Entry<LoopLinks, NoKeys>>,
 }
 
 /// One item of a class: its key path, what it is connected to, and its nameplate.
@@ -145,6 +147,7 @@ const SECTIONS: &[&str] = &[
     "mqtt",
     "api",
     "store",
+    "forward",
     "grid",
     "ledger",
     "disclosure",
@@ -173,6 +176,7 @@ pub(super) fn read(findings: &Findings<'_>) -> Option<Raw> {
         mqtt: section(findings, "mqtt")?,
         api: section(findings, "api")?,
         store: section(findings, "store")?,
+        forward: section(findings, "forward")?,
         zones: entries(findings, "zone"),
         loops: entries(findings, "loop"),
         cdus: entries(findings, "cdu"),
@@ -186,6 +190,7 @@ pub(super) fn read(findings: &Findings<'_>) -> Option<Raw> {
         grid: section(findings, "grid")?,
         ledger: section(findings, "ledger")?,
         disclosure: section(findings, "disclosure")?,
+        building: entries(findings, "building").pop(),
     })
 }
 
@@ -211,7 +216,7 @@ where
     N: for<'de> Deserialize<'de>,
 {
     let layers = findings.layers;
-    let single = matches!(class, "weather" | "feed");
+    let single = matches!(class, "weather" | "feed" | "building");
     let shape_is_right = match layers.merged.get(class) {
         None => true,
         Some(Value::Table(_)) => single,

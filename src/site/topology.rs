@@ -5,8 +5,8 @@
 
 use super::ids::{CduId, DeviceId, LoopId, RackId, ZoneId};
 use super::points::{
-    AirUnitPoints, CduPoints, FeedPoints, LoopPoints, MeterPoints, RackPoints, RejectionPoints, ReusePoints,
-    WeatherPoints,
+    AirUnitPoints, BuildingPoints, CduPoints, FeedPoints, LoopPoints, MeterPoints, RackPoints, RejectionPoints,
+    ReusePoints, WeatherPoints,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -369,6 +369,17 @@ pub struct Feed {
     pub device: Option<DeviceId>,
     /// Its points.
     pub points: FeedPoints,
+}
+
+/// The building system, as far as it has a say in whether we write.
+#[derive(Debug, Clone)]
+pub struct Building {
+    /// Id in the configuration and in tags.
+    pub name: String,
+    /// Its device.
+    pub device: Option<DeviceId>,
+    /// Its points.
+    pub points: BuildingPoints,
 }
 
 /// A control zone: what is commanded together and has one authority.

@@ -3,12 +3,11 @@
 use super::clock::VirtualClock;
 use super::contender::Contender;
 use super::disturbance::Disturbance;
-use super::jobs::Queue;
 use super::money::Money;
 use super::oracle::Oracle;
 use super::plant::{COMMS_TIMEOUT_S, plant_spec};
 use super::score::{Run, Scored, Trial};
-use super::signals::Signals;
+use super::signals::{Ears, Signals};
 use super::watch::{Mark, Watch};
 use super::world::{Load, WeatherSource, WorldError, build_world, start_s};
 use crate::cycle::{Core, Inputs, Mind, step};
@@ -78,7 +77,6 @@ pub fn run_recorded(
     )?;
     let site = Arc::new(site);
     let model = Arc::new(options.model.clone().unwrap_or_else(JobModel::embedded));
-    let model_fingerprint = model.fingerprint();
     let mut trial = Trial {
         site: site.name.clone(),
         days: options.days,
@@ -91,12 +89,7 @@ pub fn run_recorded(
         bound: None,
     };
     for (done, strategy) in options.strategies.iter().enumerate() {
-        let core = Core {
-            site: Arc::clone(&site),
-            model: Arc::clone(&model),
-            model_fingerprint,
-            fingerprints: false,
-        };
+        let core = Core::new(Arc::clone(&site), Arc::clone(&model), false);
         let share = |part: f64| done as f64 + part;
         let report = |part| progress(*strategy, share(part));
         let run = run_one(&core, *strategy, world.clone(), options.days, report, keep);
@@ -116,7 +109,7 @@ pub(super) struct Bench<'a> {
 
 /// Who sits at the bench.
 enum Pilot<'a> {
-    Service(Box<Mind>, Queue),
+    Service(Box<Mind>, Ears),
     Oracle(Box<Oracle<'a>>),
 }
 
@@ -124,8 +117,8 @@ impl Pilot<'_> {
     /// One cycle's commands, written to the plant; answers the books.
     fn turn(&mut self, bench: &Bench<'_>, world: &mut World, now: Now, keep: &mut dyn FnMut(Page, f64)) -> Books {
         match self {
-            Self::Service(mind, queue) => {
-                let inputs = bench.inputs(world, queue, now);
+            Self::Service(mind, ears) => {
+                let inputs = bench.inputs(world, ears, now);
                 let outcome = step(bench.core, mind, inputs, now);
                 bench.signals.apply(world.plant_mut(), &outcome.commands);
                 if let Some(page) = outcome.record.page {
@@ -147,10 +140,10 @@ impl Pilot<'_> {
 
 impl Bench<'_> {
     /// What the controller may know now.
-    pub(super) fn inputs(&self, world: &mut World, queue: &mut Queue, now: Now) -> Inputs {
+    pub(super) fn inputs(&self, world: &World, ears: &mut Ears, now: Now) -> Inputs {
         Inputs {
-            snapshot: self.signals.snapshot(&self.core.site, world.plant_mut(), now),
-            queue: queue.read(world.scheduler(), self.clock.epoch_ms, now),
+            snapshot: self.signals.hear(&self.core.site, world.plant(), ears, now),
+            queue: ears.queue.read(world, self.clock.epoch_ms, now),
             requests: Vec::new(),
             imposed: None,
             notices: Vec::new(),
@@ -176,7 +169,7 @@ fn run_one(
         tracing::warn!(tag, "the simulated plant has no such signal: the point never reports");
     }
     let mut pilot = match contender {
-        Contender::Strategy(kind) => Pilot::Service(Box::new(Mind::new(kind)), Queue::default()),
+        Contender::Strategy(kind) => Pilot::Service(Box::new(Mind::new(kind)), Ears::default()),
         Contender::Oracle => Pilot::Oracle(Box::new(Oracle::new(&bench))),
     };
     let cycle_s = site.control.cycle_s;

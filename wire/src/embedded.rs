@@ -12,7 +12,8 @@ macro_rules! profiles {
 }
 
 profiles! {
-    "air-unit" "chiller" "dry-cooler" "generic-cdu" "grid-feed-mqtt" "heat-meter" "power-meter" "pump-skid" "rack-mqtt"
+    "air-unit" "building-io" "chiller" "dry-cooler" "generic-cdu" "grid-feed-mqtt" "heat-meter" "power-meter" "pump-skid"
+    "rack-mqtt"
     "reuse-exchanger" "tower-cell" "water-meter" "weather-mqtt"
 }
 

@@ -74,6 +74,15 @@ impl Device {
         self.unit
     }
 
+    /// Whether it is off the network at the moment.
+    pub(super) fn is_silent(&self, plant: &Plant) -> bool {
+        self.signals
+            .iter()
+            .flatten()
+            .next()
+            .is_some_and(|signal| plant.is_silent(*signal))
+    }
+
     /// Points of a table with their registers and signals.
     fn points(&self, table: Table) -> impl Iterator<Item = (&Point, &Register, Option<SignalId>)> {
         self.profile

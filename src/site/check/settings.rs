@@ -36,6 +36,15 @@ pub(super) fn check(site: &Site, findings: &Findings<'_>) {
     disclosure(&site.disclosure, findings);
     identity(site, findings);
     addresses(site, findings);
+    let pin = &site.safety.limits_pin;
+    if !pin.is_empty() && *pin != site.limits_hash {
+        let message = format!(
+            "does not fit the limits: their hash is {}; have whoever signs the limits look at [limits], [safety] and \
+             [points], and write that",
+            site.limits_hash
+        );
+        findings.add("safety.limits_pin", message);
+    }
     let (resets, cycle) = (&site.control.trim_respond, site.control.cycle_s);
     for (key, step) in [("step_s", resets.step_s), ("air_step_s", resets.air_step_s)] {
         if step < cycle {
