@@ -25,6 +25,8 @@ mod replay;
 mod report;
 mod run;
 #[cfg(feature = "sim")]
+mod savings;
+#[cfg(feature = "sim")]
 mod tradeoff;
 mod train;
 #[cfg(feature = "sim")]
