@@ -134,7 +134,11 @@ async fn a_full_disk_stops_the_record_and_never_the_control() {
     let dir = tempdir().unwrap();
     let disk = Arc::new(FullDisk::default());
     let rig = rig_on(demo_site(dir.path()), None, disk.clone()).await;
-    rig.until("normal level", SOON, normal).await;
+    // Past the first checkpoint, so that there is something to replay.
+    rig.until("normal level and a checkpoint", SOON, |state| {
+        normal(state) && state["cycle"].as_u64() > Some(20)
+    })
+    .await;
     disk.0.store(true, Ordering::Relaxed);
     let before = rig
         .until("the page says that the disk refuses", SOON, |state| {
@@ -179,7 +183,7 @@ async fn losing_the_queue_and_then_rack_power_shows_step_by_step_and_control_car
     rig.until("the queue", SOON, |state| state["forecast"]["source"] == "queue")
         .await;
     assert_eq!(
-        metric(&rig, "isotherm_forecast_source{source=\"queue\"}").await,
+        metric(&rig, "isotherm_forecast_source{site=\"demo\",source=\"queue\"}").await,
         Some(1.0)
     );
 
@@ -197,10 +201,10 @@ async fn losing_the_queue_and_then_rack_power_shows_step_by_step_and_control_car
         state["jobs"]["age_s"]
     );
     assert_eq!(
-        metric(&rig, "isotherm_forecast_source{source=\"rack_power\"}").await,
+        metric(&rig, "isotherm_forecast_source{site=\"demo\",source=\"rack_power\"}").await,
         Some(1.0)
     );
-    assert!(metric(&rig, "isotherm_queue_age_seconds").await > Some(120.0));
+    assert!(metric(&rig, "isotherm_queue_age_seconds{site=\"demo\"}").await > Some(120.0));
     let before = state["cycle"].as_u64().unwrap();
     rig.until("control goes on without the queue", SOON, |state| {
         state["cycle"].as_u64() > Some(before + 20) && normal(state)
@@ -217,7 +221,7 @@ async fn losing_the_queue_and_then_rack_power_shows_step_by_step_and_control_car
         state["forecast"]["notes"]
     );
     assert_eq!(
-        metric(&rig, "isotherm_forecast_source{source=\"feedback\"}").await,
+        metric(&rig, "isotherm_forecast_source{site=\"demo\",source=\"feedback\"}").await,
         Some(1.0)
     );
     let before = state["cycle"].as_u64().unwrap();
@@ -307,15 +311,15 @@ async fn a_model_is_changed_under_way_undone_by_a_command_and_the_record_still_r
     })
     .await;
     rig.stop().await;
-    let mut used: Vec<u64> = Vec::new();
+    let mut used: Vec<String> = Vec::new();
     for entry in Store::records::<Entry>(dir.path()).unwrap() {
         if let Entry::Cycle(record) = entry.unwrap()
-            && used.last() != Some(&record.model)
+            && used.last() != Some(&record.basis.model)
         {
-            used.push(record.model);
+            used.push(record.basis.model);
         }
     }
-    assert_eq!(used.len(), 3, "the record knows each model: {used:x?}");
+    assert_eq!(used.len(), 3, "the record knows each model: {used:?}");
     assert_eq!(used[0], used[2]);
     assert_replays(dir.path());
 }

@@ -4,7 +4,7 @@ use super::Shared;
 use super::paging::{Page, Wanted};
 use super::requests::Answer;
 use crate::site::Site;
-use crate::snapshot::{Author, Request, RequestKind};
+use crate::snapshot::{Request, RequestKind};
 use axum::Json;
 use axum::extract::State;
 use schemars::JsonSchema;
@@ -37,12 +37,7 @@ pub(super) struct ActionView {
 impl ActionView {
     pub(super) fn of(site: &Site, request: &Request, answer: &Answer, wall_ms: i64, seq: u64) -> Self {
         let tag = |point: crate::site::PointId| site.points.get(point.0).map_or("", |spec| spec.tag.as_str());
-        let who = match &request.author {
-            Author::Operator(name) => name.clone(),
-            Author::Strategy(kind) => kind.name().to_owned(),
-            Author::Safety => "safety".to_owned(),
-            Author::Release => "release".to_owned(),
-        };
+        let who = request.author.name().to_owned();
         let what = match &request.kind {
             RequestKind::Override { point, value, for_s } => {
                 format!("hold {} at {value} for {for_s:.0} s", tag(*point))
@@ -57,6 +52,17 @@ impl ActionView {
             }
             RequestKind::SetStrategy { strategy } => format!("set the strategy to {}", strategy.name()),
             RequestKind::Stop => "stop".to_owned(),
+            RequestKind::Acknowledge { alarm } => format!("acknowledge alarm {alarm}"),
+            RequestKind::Shelve { alarm, for_s } => format!("shelve alarm {alarm} for {for_s:.0} s"),
+            RequestKind::Unshelve { alarm } => format!("take alarm {alarm} off the shelf"),
+            RequestKind::TakeAdvice { advice } => format!("take advice {advice}"),
+            RequestKind::DeclineAdvice { advice } => format!("decline advice {advice}"),
+            RequestKind::AcceptPlan { zone, for_s } => format!("accept the plan of zone {} for {for_s:.0} s", zone.0),
+            RequestKind::DeclinePlan { zone } => format!("decline the plan of zone {}", zone.0),
+            RequestKind::SetLoadTarget { in_s, for_s, .. } => {
+                format!("hold a load target in {in_s:.0} s for {for_s:.0} s")
+            }
+            RequestKind::ClearLoadTarget => "end the load target".to_owned(),
         };
         Self {
             seq,

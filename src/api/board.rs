@@ -2,13 +2,15 @@
 
 use super::JobDesk;
 use super::actions::{ActionView, KEPT};
-use super::metrics::{self, EventCounts};
+use super::metrics::{self, EventCounts, Take};
 use super::requests::Answer;
 use super::sheet::Sheet;
 use super::view::{
-    BooksView, CduView, ControlView, DeviceView, EventView, FeedView, ForecastView, JobView, JobsView, Mode, PaceView,
-    RackView, StoreView, View, ZoneView, rounded, rounded_band,
+    AdviceView, AlarmView, BooksView, CduView, ControlView, DeviceView, EventView, FeedView, ForecastView, ForwardView,
+    JobView, JobsView, Mode, PaceView, RackView, RideView, ScoreView, StoreView, View, ZoneView, rounded, rounded_band,
 };
+use crate::advice;
+use crate::alarms::Alarm;
 use crate::cycle::CycleRecord;
 use crate::ledger;
 use crate::site::{EquipmentId, PointId, Site};
@@ -24,6 +26,8 @@ pub const EVENTS: usize = 500;
 const EVENTS_IN_VIEW: usize = 40;
 /// How far back an event in the same words is found and counted instead of listed again.
 const EVENTS_MERGED: usize = 30;
+/// Alarms in a view.
+const ALARMS_IN_VIEW: usize = 200;
 /// Jobs in a view.
 const JOBS_IN_VIEW: usize = 200;
 
@@ -42,6 +46,14 @@ pub struct Edges {
     pub feed: FeedView,
     /// The local record.
     pub store: StoreView,
+    /// The forwarding, where there is one.
+    pub forward: Option<ForwardView>,
+    /// What happened there.
+    pub events: Vec<Event>,
+    /// The alarms, oldest first.
+    pub alarms: Vec<Alarm>,
+    /// Advice.
+    pub advice: advice::State,
 }
 
 /// The figures of one cycle under the names of `/metrics`, for the record.
@@ -55,7 +67,7 @@ pub struct Figures {
 impl Figures {
     /// Hands out each sample: the family's name without `isotherm_`, labels without the site, value. Points are not
     /// among them: their samples come from the snapshot, with times of their own.
-    pub fn each(&self, take: &mut dyn FnMut(&str, &[(&str, &str)], f64)) {
+    pub fn each(&self, take: Take<'_>) {
         metrics::samples(&self.site, &self.view, &self.event_counts, take);
     }
 }
@@ -69,6 +81,8 @@ pub(super) struct Memory {
     pub event_counts: EventCounts,
     /// What people asked and what became of it, newest last.
     pub actions: VecDeque<ActionView>,
+    /// Oldest first.
+    pub alarms: Vec<AlarmView>,
     /// Events noted since start.
     noted: u64,
 }
@@ -124,6 +138,7 @@ impl Board {
             events: VecDeque::new(),
             event_counts: BTreeMap::new(),
             actions: VecDeque::new(),
+            alarms: Vec::new(),
             noted: 0,
         };
         let (view, seen_view) = watch::channel(None);
@@ -148,9 +163,11 @@ impl Board {
 
     /// Shows a cycle: views, events and answers to the requests that it took; answers the figures of `/metrics`.
     pub fn show(&mut self, record: &CycleRecord, edges: Edges) -> Figures {
+        let alarms: Vec<AlarmView> = edges.alarms.iter().map(AlarmView::of).collect();
         let events = {
             let mut memory = self.seen.memory();
-            for event in &record.events {
+            memory.alarms = alarms;
+            for event in record.events.iter().chain(&edges.events) {
                 memory.note(record.cycle, record.now.wall_ms, event);
             }
             memory.events.iter().rev().take(EVENTS_IN_VIEW).cloned().collect()
@@ -180,6 +197,7 @@ impl Board {
                 heat: band(&record.heat.racks, index),
             })
             .collect();
+        let rides = advice::ride_through(site, &record.inputs.snapshot, &record.heat);
         let cdus = site.cdus.iter().enumerate().map(|(index, cdu)| {
             let margins = cdu.racks.iter().filter_map(|rack| {
                 let rack = &racks.get(rack.0)?.equipment;
@@ -191,6 +209,11 @@ impl Board {
                 heat: band(&record.heat.cdus, index),
                 worst_margin_k: worst.as_ref().map(|(margin, _)| *margin),
                 worst_rack: worst.map(|(_, rack)| rack),
+                ride: rides.get(index).map_or_else(RideView::default, |ride| RideView {
+                    flow_s: ride.flow_s.map(rounded),
+                    pump_s: ride.pump_s.map(rounded),
+                    tower_s: ride.tower_s.map(rounded),
+                }),
             }
         });
         let cdus = cdus.collect();
@@ -230,13 +253,18 @@ impl Board {
                 notes: record.heat.notes.clone(),
             },
             jobs: self.jobs(record, edges.feed),
-            books: BooksView {
-                account: record.account.clone(),
-                today_indicators: ledger::indicators(&record.account.today),
-                total_indicators: ledger::indicators(&record.account.total),
-            },
+            books: books(record),
             devices: edges.devices,
             store: edges.store,
+            forward: edges.forward,
+            advice: AdviceView::of(&edges.advice),
+            alarms: edges
+                .alarms
+                .iter()
+                .rev()
+                .take(ALARMS_IN_VIEW)
+                .map(AlarmView::of)
+                .collect(),
             events,
             readings: sheet.readings,
             shown: Instant::now(),
@@ -355,6 +383,18 @@ fn zones(site: &Site, record: &CycleRecord) -> Vec<ZoneView> {
         .collect()
 }
 
+fn books(record: &CycleRecord) -> BooksView {
+    let today_indicators = ledger::indicators(&record.account.today);
+    let total_indicators = ledger::indicators(&record.account.total);
+    BooksView {
+        account: record.account.clone(),
+        today_score: ScoreView::of(&today_indicators),
+        total_score: ScoreView::of(&total_indicators),
+        today_indicators,
+        total_indicators,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -365,6 +405,7 @@ mod tests {
         let mut memory = Memory {
             events: VecDeque::new(),
             event_counts: BTreeMap::new(),
+            alarms: Vec::new(),
             noted: 0,
         };
         let event = |text: String| Event {

@@ -39,6 +39,7 @@ use access::Peer;
 use axum::Router;
 use board::Seen;
 pub use board::{Board, EVENTS, Edges, Figures};
+pub use metrics::Take;
 pub use people::{People, Role, random, to_hex};
 pub use requests::read_request;
 use std::fmt;
@@ -47,8 +48,9 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, watch};
 pub use trend::Sample;
 pub use view::{
-    BooksView, CduView, ControlView, DeviceView, EquipmentView, EventView, FeedView, ForecastView, JobView, JobsView,
-    Mode, OwnerView, PaceView, RackView, ReadingView, SetpointView, StoreView, View, ZoneView,
+    AdviceView, AlarmView, BooksView, CduView, ControlView, DeviceView, EquipmentView, EventView, FeedView,
+    ForecastView, ForwardView, JobView, JobsView, Mode, OwnerView, PaceView, RackView, ReadingView, RideView,
+    ScoreView, SetpointView, StoreView, View, ZoneView,
 };
 
 /// Most live streams at a time.

@@ -3,6 +3,7 @@
 use super::people::{Person, Role};
 use super::problem::Problem;
 use super::shapes;
+use crate::alarms::SHELVE_MAX_S;
 use crate::cycle::CycleRecord;
 use crate::site::{Authority, Site, StrategyKind, ZoneId};
 use crate::snapshot::{Author, Request, RequestKind};
@@ -55,10 +56,54 @@ pub(super) enum Body {
         #[serde(default)]
         why: String,
     },
+    /// Say that an alarm has been seen.
+    Acknowledge {
+        alarm: u64,
+        #[serde(default)]
+        why: String,
+    },
+    /// Put an alarm aside for a time, s.
+    Shelve {
+        alarm: u64,
+        for_s: f64,
+        #[serde(default)]
+        why: String,
+    },
+    /// Take an alarm off the shelf.
+    Unshelve {
+        alarm: u64,
+        #[serde(default)]
+        why: String,
+    },
+    /// Take advice: what comes of it is followed.
+    TakeAdvice {
+        advice: u64,
+        #[serde(default)]
+        why: String,
+    },
+    /// Decline advice.
+    DeclineAdvice {
+        advice: u64,
+        #[serde(default)]
+        why: String,
+    },
+    /// In advise: let a zone's plan be written for a time, s.
+    AcceptPlan {
+        zone: String,
+        for_s: f64,
+        #[serde(default)]
+        why: String,
+    },
+    /// In advise: do not let it be written, or no longer.
+    DeclinePlan {
+        zone: String,
+        #[serde(default)]
+        why: String,
+    },
 }
 
 /// What the bodies look like, for the error messages.
-const FORMS: &str = r#"{"kind": "override", "tag": "cdu1.secondary_supply_temperature_setpoint", "value": 30, "for_s": 1800}, {"kind": "clear_override", "tag": ...}, {"kind": "set_authority", "zone": ..., "authority": "observe"|"advise"|"bounded"|"full"}, {"kind": "set_strategy", "strategy": "fixed"|"trim_respond"|"predictive"} or {"kind": "stop"}"#;
+const FORMS: &str = r#"{"kind": "override", "tag": "cdu1.secondary_supply_temperature_setpoint", "value": 30, "for_s": 1800}, {"kind": "clear_override", "tag": ...}, {"kind": "set_authority", "zone": ..., "authority": "observe"|"advise"|"bounded"|"full"}, {"kind": "set_strategy", "strategy": "fixed"|"trim_respond"|"predictive"}, {"kind": "acknowledge", "alarm": 12}, {"kind": "shelve", "alarm": 12, "for_s": 3600}, {"kind": "unshelve", "alarm": 12}, {"kind": "take_advice", "advice": 3}, {"kind": "decline_advice", "advice": 3}, {"kind": "accept_plan", "zone": ..., "for_s": 1800}, {"kind": "decline_plan", "zone": ...} or {"kind": "stop"}"#;
 
 /// The request in a body, by its author.
 pub(super) fn parse(site: &Site, person: &Person, body: &[u8]) -> Result<Request, Problem> {
@@ -71,15 +116,25 @@ pub(super) fn parse(site: &Site, person: &Person, body: &[u8]) -> Result<Request
             (RequestKind::ClearOverride { point }, why)
         }
         Body::SetAuthority { zone, authority, why } => {
-            let index = site.zones.iter().position(|known| known.name == zone).ok_or_else(|| {
-                let names: Vec<_> = site.zones.iter().map(|zone| zone.name.as_str()).collect();
-                Problem::bad_request(format!("there is no zone `{zone}`: send one of {}", names.join(", ")))
-            })?;
-            let kind = RequestKind::SetAuthority {
-                zone: ZoneId(index),
-                authority,
-            };
-            (kind, why)
+            let zone = zone_of(site, &zone)?;
+            (RequestKind::SetAuthority { zone, authority }, why)
+        }
+        Body::Acknowledge { alarm, why } => (RequestKind::Acknowledge { alarm }, why),
+        Body::Shelve { alarm, for_s, why } => {
+            let for_s = lasting("an alarm on the shelf", for_s, SHELVE_MAX_S)?;
+            (RequestKind::Shelve { alarm, for_s }, why)
+        }
+        Body::Unshelve { alarm, why } => (RequestKind::Unshelve { alarm }, why),
+        Body::TakeAdvice { advice, why } => (RequestKind::TakeAdvice { advice }, why),
+        Body::DeclineAdvice { advice, why } => (RequestKind::DeclineAdvice { advice }, why),
+        Body::AcceptPlan { zone, for_s, why } => {
+            let zone = zone_of(site, &zone)?;
+            let for_s = lasting("an accepted plan", for_s, site.safety.override_max_s)?;
+            (RequestKind::AcceptPlan { zone, for_s }, why)
+        }
+        Body::DeclinePlan { zone, why } => {
+            let zone = zone_of(site, &zone)?;
+            (RequestKind::DeclinePlan { zone }, why)
         }
         Body::SetStrategy { strategy, why } => (RequestKind::SetStrategy { strategy }, why),
         Body::Stop { why } => (RequestKind::Stop, why),
@@ -90,6 +145,15 @@ pub(super) fn parse(site: &Site, person: &Person, body: &[u8]) -> Result<Request
         RequestKind::SetAuthority { .. }
         | RequestKind::Override { .. }
         | RequestKind::ClearOverride { .. }
+        | RequestKind::SetLoadTarget { .. }
+        | RequestKind::ClearLoadTarget
+        | RequestKind::Acknowledge { .. }
+        | RequestKind::Shelve { .. }
+        | RequestKind::Unshelve { .. }
+        | RequestKind::TakeAdvice { .. }
+        | RequestKind::DeclineAdvice { .. }
+        | RequestKind::AcceptPlan { .. }
+        | RequestKind::DeclinePlan { .. }
         | RequestKind::Stop => Role::Operator,
     };
     if person.role < need {
@@ -114,6 +178,23 @@ pub(super) fn parse(site: &Site, person: &Person, body: &[u8]) -> Result<Request
     })
 }
 
+fn zone_of(site: &Site, zone: &str) -> Result<ZoneId, Problem> {
+    let index = site.zones.iter().position(|known| known.name == zone).ok_or_else(|| {
+        let names: Vec<_> = site.zones.iter().map(|zone| zone.name.as_str()).collect();
+        Problem::bad_request(format!("there is no zone `{zone}`: send one of {}", names.join(", ")))
+    })?;
+    Ok(ZoneId(index))
+}
+
+fn lasting(what: &str, for_s: f64, longest: f64) -> Result<f64, Problem> {
+    if for_s > 0.0 && for_s <= longest {
+        return Ok(for_s);
+    }
+    Err(Problem::bad_request(format!(
+        "{what} cannot last {for_s} s: send `for_s` above 0 and up to {longest}"
+    )))
+}
+
 fn override_of(site: &Site, tag: &str, value: f64, for_s: f64) -> Result<RequestKind, Problem> {
     let point = site.point(tag).ok_or_else(|| unknown_tag(tag))?;
     let spec = site.spec(point);
@@ -129,12 +210,7 @@ fn override_of(site: &Site, tag: &str, value: f64, for_s: f64) -> Result<Request
             write.min, write.max
         )));
     }
-    let longest = site.safety.override_max_s;
-    if !(for_s > 0.0 && for_s <= longest) {
-        return Err(Problem::bad_request(format!(
-            "an override cannot last {for_s} s: send `for_s` above 0 and up to {longest}"
-        )));
-    }
+    let for_s = lasting("an override", for_s, site.safety.override_max_s)?;
     Ok(RequestKind::Override { point, value, for_s })
 }
 
@@ -210,6 +286,24 @@ impl Answer {
                     ));
                 }
             }
+            RequestKind::AcceptPlan { zone, .. } | RequestKind::DeclinePlan { zone } => {
+                answer.of_events(
+                    &site
+                        .zones
+                        .get(zone.0)
+                        .map_or_else(String::new, |zone| zone.name.clone()),
+                    record,
+                );
+            }
+            RequestKind::Acknowledge { alarm }
+            | RequestKind::Shelve { alarm, .. }
+            | RequestKind::Unshelve { alarm } => {
+                answer.of_events(&format!("alarm {alarm}"), record);
+            }
+            RequestKind::TakeAdvice { advice } | RequestKind::DeclineAdvice { advice } => {
+                answer.of_events(&format!("advice {advice}"), record);
+            }
+            RequestKind::SetLoadTarget { .. } | RequestKind::ClearLoadTarget => answer.accepted = true,
             RequestKind::Stop => {
                 answer.accepted = record
                     .safety
@@ -219,6 +313,16 @@ impl Answer {
             }
         }
         answer
+    }
+
+    /// It was taken unless the cycle says that it was asked in vain.
+    fn of_events(&mut self, subject: &str, record: &CycleRecord) {
+        let refused = record
+            .events
+            .iter()
+            .filter(|event| event.code == "request_refused" && event.subject == subject);
+        self.notes.extend(refused.map(|event| event.text.clone()));
+        self.accepted = self.notes.is_empty();
     }
 
     fn note_tag(&mut self, tag: &str, record: &CycleRecord) {

@@ -7,7 +7,7 @@ use super::problem::Problem;
 use super::requests::{self, MAX_BODY};
 use super::routes::ROUTES;
 use super::trend::{Sample, Series, find, thin};
-use super::view::{EventView, View};
+use super::view::{AlarmView, EventView, View};
 use super::{Shared, metrics, shapes};
 use crate::site::{Site, WriteSpec};
 use axum::Json;
@@ -57,6 +57,7 @@ pub(super) fn describe(site: &Site) -> Value {
         "hash": site.hash,
         "version": env!("CARGO_PKG_VERSION"),
         "override_max_s": site.safety.override_max_s,
+        "shelve_max_s": crate::alarms::SHELVE_MAX_S,
         "actions": !(site.api.operator_token.is_empty() && site.api.users.is_empty()),
         "limits": site.limits,
         "prices": site.prices,
@@ -151,6 +152,11 @@ pub(super) fn point_views(site: &Site, view: Option<&View>) -> impl Iterator<Ite
 pub(super) async fn events(State(shared): State<Shared>, wanted: Wanted) -> Json<Page<EventView>> {
     let memory = shared.seen.memory();
     Json(wanted.page(memory.events.iter().rev().cloned(), |event| event.seq, true))
+}
+
+pub(super) async fn alarms(State(shared): State<Shared>, wanted: Wanted) -> Json<Page<AlarmView>> {
+    let memory = shared.seen.memory();
+    Json(wanted.page(memory.alarms.iter().rev().cloned(), |alarm| alarm.id, true))
 }
 
 #[derive(Debug, Deserialize)]

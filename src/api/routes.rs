@@ -5,7 +5,7 @@ use super::actions::{self, ActionView};
 use super::paging::{LIMIT_MAX, Page};
 use super::requests::{Answer, Body};
 use super::rest::{self, Handed, Health, PointView, SeriesAnswer};
-use super::view::{EventView, View};
+use super::view::{AlarmView, EventView, View};
 use super::{Shared, jobs, openapi, stream};
 use axum::Router;
 use axum::routing::{MethodFilter, MethodRouter, on};
@@ -204,6 +204,16 @@ pub(super) const ROUTES: &[Route] = &[
         answers: &[(200, "A page of events.", Content::Json(of::<Page<EventView>>()))],
         problems: &[400],
         handler: || get(rest::events),
+    },
+    Route {
+        method: Method::Get,
+        path: "/api/v1/alarms",
+        summary: "List the alarms, newest first",
+        parameters: PAGED,
+        body: None,
+        answers: &[(200, "A page of alarms.", Content::Json(of::<Page<AlarmView>>()))],
+        problems: &[400],
+        handler: || get(rest::alarms),
     },
     Route {
         method: Method::Post,

@@ -1,11 +1,12 @@
-//! `isotherm replay`: run recorded cycles again and compare every bit.
+//! `isotherm replay`: run recorded cycles again and compare every bit; or run them in the shadow of another model.
 
 use super::{Failure, count, load_site};
 use crate::cycle::{Core, CycleRecord, Mind, step};
 use crate::forecast::JobModel;
-use crate::service::models::{Models, name_of};
+use crate::service::models::{Models, NAME};
 use crate::service::{Entry, load_model};
 use crate::store::Store;
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -22,6 +23,10 @@ pub(super) struct Args {
     /// Directory of the record.
     #[arg(long)]
     store: PathBuf,
+    /// Run the cycles with this model instead, and compare how both foresaw the heat five minutes ahead: a new model's
+    /// shadow run.
+    #[arg(long)]
+    model: Option<PathBuf>,
 }
 
 /// A cycle's number or a time.
@@ -65,21 +70,24 @@ impl Moment {
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let site = load_site(&args.site)?;
-    let model = load_model(&site).map_err(|error| Failure::of("load the model", &error))?;
-    let core = Core {
-        site: Arc::new(site),
-        model_fingerprint: model.fingerprint(),
-        model: Arc::new(model),
-        fingerprints: true,
+    let model = match &args.model {
+        None => load_model(&site).map_err(|error| Failure::of("load the model", &error))?,
+        Some(file) => {
+            let bytes = std::fs::read(file).map_err(|error| Failure::of("read the model", &error))?;
+            JobModel::from_bytes(&bytes).map_err(|error| Failure::of("use the model", &error))?
+        }
     };
+    let core = Core::new(Arc::new(site), Arc::new(model), true);
+    let models = Models::beside(&args.store);
     let entries = Store::records::<Entry>(&args.store).map_err(|error| Failure::of("read the record", &error))?;
 
     let mut walk = Walk {
         core,
+        models,
         mind: None,
         same: 0,
         skipped: 0,
-        models: Models::beside(&args.store),
+        shadow: args.model.is_some().then(Shadow::default),
     };
     // Cycles since the last checkpoint that lie before the range: the memory has to walk through them.
     let mut before: Vec<Box<CycleRecord>> = Vec::new();
@@ -108,23 +116,39 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     walk.finish()
 }
 
+/// The model that a cycle was made with, by its hash.
+fn model_of(models: &Models, hash: &str, cycle: u64) -> Result<JobModel, Failure> {
+    let embedded = JobModel::embedded();
+    if embedded.hash().is_ok_and(|known| known == hash) {
+        return Ok(embedded);
+    }
+    let name = hash.get(..NAME).unwrap_or(hash);
+    models.load(name).map_err(|error| {
+        Failure::Record(format!(
+            "cycle {cycle} was made with the model {name}, which is not to be had: {error}"
+        ))
+    })
+}
+
 /// The walk through a record.
 struct Walk {
     core: Core,
-    mind: Option<Mind>,
     models: Models,
+    mind: Option<Mind>,
     same: usize,
     skipped: usize,
+    shadow: Option<Shadow>,
 }
 
 impl Walk {
+    /// The cycle once more; `None` where the memory before it is not known.
     fn again(&mut self, recorded: &CycleRecord) -> Result<Option<CycleRecord>, Failure> {
         let Some(mind) = self.mind.as_mut().filter(|mind| mind.cycle + 1 == recorded.cycle) else {
             return Ok(None);
         };
-        if self.core.model_fingerprint != recorded.model {
-            self.core.model = Arc::new(model_of(&self.models, recorded.model, recorded.cycle)?);
-            self.core.model_fingerprint = recorded.model;
+        if self.shadow.is_none() && self.core.basis.model != recorded.basis.model {
+            let model = model_of(&self.models, &recorded.basis.model, recorded.cycle)?;
+            self.core.adopt(Arc::new(model));
         }
         Ok(Some(
             step(&self.core, mind, recorded.inputs.clone(), recorded.now).record,
@@ -133,7 +157,7 @@ impl Walk {
 
     /// Steps through a cycle before the range.
     fn pass(&mut self, recorded: &CycleRecord) -> Result<(), Failure> {
-        self.again(recorded).map(drop)
+        self.again(recorded).map(|_not_compared| ())
     }
 
     fn compare(&mut self, recorded: &CycleRecord) -> Result<(), Failure> {
@@ -141,7 +165,9 @@ impl Walk {
             self.skipped += 1;
             return Ok(());
         };
-        if again != *recorded {
+        if let Some(shadow) = &mut self.shadow {
+            shadow.look(recorded, &again);
+        } else if again != *recorded {
             return Err(Failure::Record(format!(
                 "cycle {} replays differently: {}; {}",
                 recorded.cycle,
@@ -154,32 +180,22 @@ impl Walk {
     }
 
     fn finish(self) -> Result<(), Failure> {
-        println!(
-            "{} replayed bit for bit; {} before the first checkpoint or after a gap",
-            count(self.same, "cycle"),
-            self.skipped
-        );
         if self.same == 0 {
             return Err(Failure::Record(
                 "the record holds no cycle that could be replayed".into(),
             ));
         }
+        if let Some(shadow) = self.shadow {
+            shadow.print(self.same);
+        } else {
+            println!(
+                "{} replayed bit for bit; {} before the first checkpoint or after a gap",
+                count(self.same, "cycle"),
+                self.skipped
+            );
+        }
         Ok(())
     }
-}
-
-/// The model that a cycle was made with.
-fn model_of(models: &Models, fingerprint: u64, cycle: u64) -> Result<JobModel, Failure> {
-    let embedded = JobModel::embedded();
-    if embedded.fingerprint() == fingerprint {
-        return Ok(embedded);
-    }
-    let name = name_of(fingerprint);
-    models.load(&name).map_err(|error| {
-        Failure::Record(format!(
-            "cycle {cycle} was made with the model {name}, which is not to be had: {error}"
-        ))
-    })
 }
 
 /// Where two records differ, in words.
@@ -188,7 +204,7 @@ fn difference(again: &CycleRecord, recorded: &CycleRecord) -> &'static str {
         "another configuration"
     } else if again.basis.limits != recorded.basis.limits {
         "other limits"
-    } else if again.model != recorded.model {
+    } else if again.basis.model != recorded.basis.model {
         "another model"
     } else if again.mind_before != recorded.mind_before {
         "the memory before it (another version?)"
@@ -222,5 +238,55 @@ fn first_bit(again: &CycleRecord, recorded: &CycleRecord) -> String {
             )
         }
         None => format!("it has {} bytes, recorded are {}", again.len(), recorded.len()),
+    }
+}
+
+/// How two models foresaw the heat of the CDUs.
+#[derive(Debug, Default)]
+struct Shadow {
+    /// Time, and by CDU what either expected in five minutes, kW.
+    waiting: VecDeque<(u64, Vec<(f64, f64)>)>,
+    errors: (f64, f64),
+    compared: usize,
+    /// Cycles in which the plan would have been another.
+    other_plans: usize,
+}
+
+/// Index of the horizon of five minutes, and its length, ms.
+const AHEAD: (usize, u64) = (1, 300_000);
+
+impl Shadow {
+    fn look(&mut self, recorded: &CycleRecord, again: &CycleRecord) {
+        self.other_plans += usize::from(recorded.plan.setpoints != again.plan.setpoints);
+        let now_ms = recorded.now.mono_ms;
+        while self.waiting.front().is_some_and(|(at, _)| at + AHEAD.1 <= now_ms) {
+            let Some((_, expected)) = self.waiting.pop_front() else {
+                break;
+            };
+            for (band, (old, new)) in recorded.heat.cdus.iter().zip(expected) {
+                self.errors.0 += (old - band.now_kw).abs();
+                self.errors.1 += (new - band.now_kw).abs();
+                self.compared += 1;
+            }
+        }
+        let pairs = recorded.heat.cdus.iter().zip(&again.heat.cdus);
+        let expected = pairs.map(|(old, new)| (old.mean_kw[AHEAD.0], new.mean_kw[AHEAD.0]));
+        self.waiting.push_back((now_ms, expected.collect()));
+    }
+
+    fn print(&self, cycles: usize) {
+        let share = 100.0 * self.other_plans as f64 / cycles as f64;
+        println!(
+            "{} in the shadow of the other model; it would have planned otherwise in {share:.1} % of them",
+            count(cycles, "cycle")
+        );
+        if self.compared > 0 {
+            let n = self.compared as f64;
+            println!(
+                "heat of a CDU in five minutes, mean error: {:.2} kW as recorded, {:.2} kW with the other model",
+                self.errors.0 / n,
+                self.errors.1 / n
+            );
+        }
     }
 }

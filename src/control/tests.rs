@@ -334,7 +334,7 @@ fn the_reasons_name_what_binds_and_what_it_costs() {
     let report = hall.settle(StrategyKind::Predictive, 3).report;
     assert!(report.sentence.starts_with("loop1: water"), "{}", report.sentence);
     assert!(report.sentence.contains("no queue"), "{}", report.sentence);
-    assert_eq!(report.cost_per_h.len(), 6);
+    assert_eq!(report.cost_per_h.len(), 7);
     assert!(
         report.binding.iter().any(|why| why.starts_with("cdu1: ")),
         "{:?}",

@@ -23,7 +23,7 @@ pub struct Commanded {
 pub struct CycleRecord {
     /// Number of the cycle, from 1.
     pub cycle: u64,
-    /// The configuration and the limits that it was made with.
+    /// The configuration, limits and model that it was made with.
     pub basis: Basis,
     /// Its time.
     pub now: Now,
@@ -33,8 +33,6 @@ pub struct CycleRecord {
     pub mind_before: u64,
     /// Fingerprint of the memory after it.
     pub mind_after: u64,
-    /// Fingerprint of the model in use.
-    pub model: u64,
     /// The forecast.
     pub heat: HeatForecast,
     /// The plan.

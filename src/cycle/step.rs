@@ -3,10 +3,10 @@
 use super::record::Commanded;
 use super::{CycleRecord, Mind};
 use crate::forecast::JobModel;
-use crate::safety::Commands;
-use crate::site::{Site, StrategyKind};
+use crate::safety::{Command, Commands};
+use crate::site::{PointId, Site, StrategyKind};
 use crate::snapshot::{Author, Event, JobQueue, Now, Request, RequestKind, Severity, Snapshot};
-use crate::{control, forecast, ledger, safety};
+use crate::{advice, alarms, control, forecast, ledger, safety, shadow};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -17,19 +17,44 @@ pub struct Core {
     pub site: Arc<Site>,
     /// The trained model.
     pub model: Arc<JobModel>,
-    /// Its [`JobModel::fingerprint`], which records name.
-    pub model_fingerprint: u64,
     /// Whether records carry the fingerprint of the memory (its cost grows with the memory).
     pub fingerprints: bool,
+    /// What its records are named by.
+    pub basis: Basis,
 }
 
-/// The configuration that a record was made with, named by SHA-256 in hex; the model has its fingerprint beside it.
+/// What a record was made with, each named by a SHA-256 in hex.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Basis {
-    /// All of it.
+    /// The whole configuration.
     pub site: String,
     /// The limits alone.
     pub limits: String,
+    /// The model.
+    pub model: String,
+}
+
+impl Core {
+    /// A core with its basis.
+    pub fn new(site: Arc<Site>, model: Arc<JobModel>, fingerprints: bool) -> Self {
+        let basis = Basis {
+            site: site.hash.clone(),
+            limits: site.limits_hash.clone(),
+            model: model.hash().unwrap_or_default(),
+        };
+        Self {
+            site,
+            model,
+            fingerprints,
+            basis,
+        }
+    }
+
+    /// Goes on with another model.
+    pub fn adopt(&mut self, model: Arc<JobModel>) {
+        self.basis.model = model.hash().unwrap_or_default();
+        self.model = model;
+    }
 }
 
 /// What a cycle looks at.
@@ -80,6 +105,7 @@ pub fn step(core: &Core, mind: &mut Mind, inputs: Inputs, now: Now) -> Outcome {
     facts.expect_heat(heat.cdus.iter().map(|band| band.peak_upper_kw(AHEAD_S)));
     let strategy = inputs.imposed.unwrap_or(mind.strategy);
     let plan = control::plan(site, strategy, &inputs.snapshot, &heat, &mut mind.control, now);
+    events.extend(control::news(&mut mind.control));
     let (commands, report) = safety::judge(
         site,
         &facts,
@@ -89,9 +115,23 @@ pub fn step(core: &Core, mind: &mut Mind, inputs: Inputs, now: Now) -> Outcome {
         &mut mind.safety,
         now,
     );
-    let (account, page) = ledger::close(site, &inputs.snapshot, &inputs.queue, &mut mind.ledger, now);
+    let shadow = shadow::watch(site, &inputs.snapshot, &heat, &mut mind.shadow, now);
+    let (account, page) = ledger::close(site, &inputs.snapshot, &inputs.queue, shadow, &mut mind.ledger, now);
 
     events.extend(report.events.iter().cloned());
+    let held = held(site, &commands);
+    let looked_at = advice::Cycle {
+        site,
+        snapshot: &inputs.snapshot,
+        heat: &heat,
+        plan: &plan,
+        held: &held,
+        control: &mind.control,
+        now,
+    };
+    events.extend(advice::consider(&looked_at, &inputs.requests, &mut mind.advice));
+    let told = alarms::attend(&events, &inputs.requests, &mut mind.alarms, now);
+    events.extend(told);
     let commanded = commands.iter().map(|command| Commanded {
         point: command.point(),
         value: command.value(),
@@ -99,14 +139,10 @@ pub fn step(core: &Core, mind: &mut Mind, inputs: Inputs, now: Now) -> Outcome {
     });
     let record = CycleRecord {
         cycle: mind.cycle,
-        basis: Basis {
-            site: site.hash.clone(),
-            limits: site.limits_hash.clone(),
-        },
+        basis: core.basis.clone(),
         now,
         mind_before,
         mind_after: if core.fingerprints { mind.fingerprint() } else { 0 },
-        model: core.model_fingerprint,
         heat,
         plan,
         safety: report,
@@ -119,6 +155,19 @@ pub fn step(core: &Core, mind: &mut Mind, inputs: Inputs, now: Now) -> Outcome {
     Outcome { commands, record }
 }
 
+/// The setpoints that the strategy does not decide: held by a person, or not commanded at all.
+fn held(site: &Site, commands: &Commands) -> Vec<PointId> {
+    let mut decided: Vec<PointId> = commands
+        .iter()
+        .filter(|command| !matches!(command.author(), Author::Operator(_)))
+        .map(Command::point)
+        .collect();
+    decided.sort_unstable();
+    let writable = site.points.iter().enumerate().filter(|(_, spec)| spec.write.is_some());
+    let points = writable.map(|(index, _)| PointId(index));
+    points.filter(|point| decided.binary_search(point).is_err()).collect()
+}
+
 /// A change of strategy asked for by a person takes effect in the cycle that sees it.
 fn adopt_strategy(mind: &mut Mind, requests: &[Request]) -> Vec<Event> {
     let mut events = Vec::new();
@@ -128,7 +177,7 @@ fn adopt_strategy(mind: &mut Mind, requests: &[Request]) -> Vec<Event> {
         };
         mind.strategy = strategy;
         let who = match &request.author {
-            Author::Operator(name) => name.as_str(),
+            Author::Operator(name) | Author::Bus(name) => name.as_str(),
             Author::Strategy(_) | Author::Safety | Author::Release => "the controller",
         };
         events.push(Event {

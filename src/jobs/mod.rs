@@ -15,6 +15,8 @@
 //! The split of the books over jobs is the ledger's; what is here is a forecast. Power of a job is a share of its racks'
 //! measured power: idle power by GPUs, the rest by what the jobs on the rack were predicted to draw.
 
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
 mod curve;
 mod desk;
 mod duel;

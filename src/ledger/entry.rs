@@ -23,6 +23,7 @@ pub(super) struct Entry {
     pub(super) it_kw: f64,
     pub(super) cooling_kw: f64,
     pub(super) reused_kw: f64,
+    pub(super) site_kw: f64,
     pub(super) cost_per_h: f64,
     pub(super) co2e_kg_per_h: f64,
     pub(super) price_per_kwh: f64,
@@ -67,6 +68,7 @@ impl Entry {
             it_kw: measured.it.rate,
             cooling_kw: measured.cooling.rate,
             reused_kw: reused,
+            site_kw: whole,
             cost_per_h: whole * rates.price + water_cost(site, measured.makeup.rate, measured.blowdown.rate)
                 - reused * site.prices.heat_per_kwh,
             co2e_kg_per_h: whole * rates.location.0 / 1000.0,

@@ -20,7 +20,7 @@ mod totals;
 mod water;
 
 use crate::site::Site;
-use crate::snapshot::{JobQueue, Now, Snapshot};
+use crate::snapshot::{JobQueue, Now, Shadow, Snapshot};
 pub use cooling::equipment as cooling_equipment;
 use entry::Entry;
 pub use indicators::{Indicator, Indicators, Setting, indicators, list};
@@ -72,6 +72,8 @@ pub struct Account {
     pub total: Totals,
     /// Since local midnight.
     pub today: Totals,
+    /// Power of the whole site now, kW.
+    pub site_kw: f64,
 }
 
 /// Longest time between two cycles, in cycles, over which rates may be integrated. Over longer gaps only counters know
@@ -83,6 +85,7 @@ pub fn close(
     site: &Site,
     snapshot: &Snapshot,
     queue: &JobQueue,
+    shadow: Option<Shadow>,
     state: &mut State,
     now: Now,
 ) -> (Account, Option<Box<Page>>) {
@@ -99,7 +102,10 @@ pub fn close(
         state.day = now.local_day();
         state.today = Totals::default();
     }
-    let entry = Entry::make(site, snapshot, state, dt_s, now);
+    let mut entry = Entry::make(site, snapshot, state, dt_s, now);
+    if let Some(shadow) = shadow {
+        entry.delta.watch(shadow);
+    }
     for totals in [&mut state.total, &mut state.today] {
         totals.add(&entry.delta);
     }
@@ -118,6 +124,7 @@ pub fn close(
         tenants: state.shares.tenants().clone(),
         total: state.total.clone(),
         today: state.today.clone(),
+        site_kw: entry.site_kw,
     };
     (account, page)
 }

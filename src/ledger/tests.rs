@@ -59,7 +59,7 @@ impl Desk {
             });
         }
         let queue = JobQueue::default();
-        let (account, page) = close(&self.site, &snapshot, &queue, &mut self.state, self.now);
+        let (account, page) = close(&self.site, &snapshot, &queue, None, &mut self.state, self.now);
         self.account = account;
         self.pages.extend(page.map(|page| *page));
         self.account.clone()

@@ -1,5 +1,6 @@
 //! The counters: what is summed, never averaged.
 
+use crate::snapshot::Shadow;
 use serde::{Deserialize, Serialize};
 
 macro_rules! counters {
@@ -133,6 +134,16 @@ counters! {
     intake_known_s: "s",
     /// The same times the mean setpoint, s degC.
     intake_s_c: "s degC",
+    /// Time for which a shadow of the plant ran beside it, s.
+    shadow_s: "s",
+    /// Energy of the cooling equipment in that time, kWh.
+    shadow_metered_kwh: "kWh",
+    /// The same by the shadow's model, under the setpoints in force, kWh.
+    shadow_model_kwh: "kWh",
+    /// What `fixed` would have drawn by the model, kWh.
+    shadow_fixed_kwh: "kWh",
+    /// What `trim_respond` would have drawn by the model, kWh.
+    shadow_trim_respond_kwh: "kWh",
     /// Cost of all electricity.
     energy_cost: "",
     /// Energy taken at a price below zero, kWh.
@@ -156,6 +167,16 @@ impl Totals {
         }
         sum.evaporation_l = (sum.makeup_l - sum.blowdown_l - sum.drift_l).max(0.0);
         sum
+    }
+
+    /// Adds what the shadow says of the time that the counters cover.
+    pub(super) fn watch(&mut self, shadow: Shadow) {
+        let hours = self.covered_s / 3600.0;
+        self.shadow_s = self.covered_s;
+        self.shadow_metered_kwh = self.cooling_kwh;
+        self.shadow_model_kwh = shadow.model_kw * hours;
+        self.shadow_fixed_kwh = shadow.fixed_kw * hours;
+        self.shadow_trim_respond_kwh = shadow.trim_respond_kw * hours;
     }
 
     /// Energy of lights, losses of distribution and whatever else the site meter sees, kWh.

@@ -69,7 +69,7 @@ mod wishes;
 pub use asks::{Ask, AskKind};
 pub use commands::{Command, Commands};
 pub use facts::Facts;
-pub use report::{Change, Level, SafetyReport, ZoneReport};
+pub use report::{Change, Held, Level, SafetyReport, ZoneReport};
 pub use state::State;
 
 use crate::site::Site;
@@ -114,6 +114,7 @@ pub fn judge(
         changes: round.changes,
         events: notices.close(site, &mut state.active),
         asks: asks::list(site, facts),
+        overrides: requests::report(site, state, now),
     };
     (Commands::seal(state.cycle, round.commands), report)
 }

@@ -55,8 +55,11 @@ impl Keeper {
                     && let Some(page) = &record.page
                     && let Err(error) = books.append(record.now.wall_ms, page)
                 {
-                    tracing::warn!(%error, "the page of the books was not kept; the total goes on");
+                    tracing::warn!(%error, "the page of the books waits in memory until the disk takes it");
                 }
+            }
+            if let Some(Err(error)) = books.as_mut().map(Books::flush) {
+                tracing::error!(%error, "pages of the books are lost");
             }
         })?;
         Ok(Self {
@@ -121,7 +124,7 @@ fn write(store: &mut Store, site: &Site, entry: &Entry, figures: Option<&Figures
         tracing::warn!(%error, "the samples were not kept");
     }
     if let Some(figures) = figures
-        && let Err(error) = store.append_figures(now, &mut |take| figures.each(take))
+        && let Err(error) = store.append_figures(now, |take| figures.each(take))
     {
         tracing::warn!(%error, "the figures were not kept");
     }

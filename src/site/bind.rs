@@ -326,8 +326,8 @@ pub(super) fn vocabulary(class: &str) -> &'static [(&'static str, Unit)] {
         "air_unit" => AirUnitPoints::VOCABULARY,
         "meter" => MeterPoints::VOCABULARY,
         "weather" => WeatherPoints::VOCABULARY,
-        "building" => BuildingPoints::VOCABULARY,
         "feed" => FeedPoints::VOCABULARY,
+        "building" => BuildingPoints::VOCABULARY,
         _ => &[],
     }
 }

@@ -107,8 +107,8 @@ pub(super) fn build(raw: Raw, profiles: Profiles, findings: &Findings<'_>) -> Si
     let air_units = on_loop!(it, loops.air_units, raw.air_units, AirUnit(AirUnitId) => AirUnit(AirUnitPoints) {});
     let meters = it.meters(raw.meters);
     let weather = raw.weather.map(|entry| it.weather(entry));
-    let building = raw.building.map(|entry| it.building(entry));
     let feed = raw.feed.map(|entry| it.feed(entry));
+    let building = raw.building.map(|entry| it.building(entry));
     let bound = it.binder.finish();
     Site {
         zones: zones(raw.zones, &bound.points),
@@ -126,7 +126,6 @@ pub(super) fn build(raw: Raw, profiles: Profiles, findings: &Findings<'_>) -> Si
         air_units,
         meters,
         weather,
-        building,
         feed,
         grid: Grid {
             settings: raw.grid,
@@ -134,6 +133,7 @@ pub(super) fn build(raw: Raw, profiles: Profiles, findings: &Findings<'_>) -> Si
         },
         ledger: raw.ledger,
         disclosure: raw.disclosure,
+        building,
         devices: bound.devices,
         points: bound.points,
         limits: raw.limits,
@@ -142,9 +142,12 @@ pub(super) fn build(raw: Raw, profiles: Profiles, findings: &Findings<'_>) -> Si
         safety: raw.safety,
         forecast: raw.forecast,
         workload: raw.workload,
+        modbus: raw.modbus,
         mqtt: raw.mqtt,
+        dsx: raw.dsx,
         api: raw.api,
         store: raw.store,
+        forward: raw.forward,
     }
 }
 

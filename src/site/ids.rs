@@ -54,8 +54,8 @@ pub enum EquipmentId {
     Meter(MeterId),
     /// The weather station.
     Weather,
-    /// The building system.
-    Building,
     /// The feed of grid carbon and prices.
     Feed,
+    /// The building system.
+    Building,
 }

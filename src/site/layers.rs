@@ -21,8 +21,8 @@ pub(super) const CLASSES: &[&str] = &[
     "air_unit",
     "meter",
     "weather",
-    "building",
     "feed",
+    "building",
 ];
 
 const DEFAULTS: &str = include_str!("../../config/defaults.toml");
@@ -151,7 +151,7 @@ impl Layers {
                 .into_iter()
                 .zip(items)
                 .collect(),
-            Some(item @ Value::Table(table)) if matches!(class, "weather" | "feed" | "building") => {
+            Some(item @ Value::Table(table)) if matches!(class, "weather" | "building") => {
                 let id = table.get("id").and_then(Value::as_str).unwrap_or(class);
                 vec![(id.to_owned(), item)]
             }

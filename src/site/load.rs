@@ -57,11 +57,12 @@ pub fn load(path: &Path) -> Result<Site, Vec<Mistake>> {
     load_text(&name, &text, Profiles::beside(directory), environment())
 }
 
-/// A site that the binary carries, `demo`, `frontier` or `chilled_water`, under the environment; `None` for another name.
+/// A site that the binary carries, `demo`, `frontier`, `chilled_water` or `dsx`, under the environment; `None` for another name.
 pub fn load_embedded(name: &str) -> Option<Result<Site, Vec<Mistake>>> {
     let text = match name {
         "demo" => include_str!("../../config/demo.toml"),
         "frontier" => include_str!("../../config/frontier.toml"),
+        "dsx" => include_str!("../../config/dsx.toml"),
         "chilled_water" => include_str!("../../config/chilled_water.toml"),
         _ => return None,
     };

@@ -10,6 +10,7 @@ mod bind;
 mod build;
 mod check;
 mod disclosure;
+mod endpoint;
 mod findings;
 mod grid;
 mod hash;
@@ -28,13 +29,15 @@ mod topology;
 
 pub use check::warnings;
 pub use disclosure::{Disclosure, ItMetering, LedgerSettings, Threshold};
+pub use endpoint::{Endpoint, Parity, SerialLine};
 pub use grid::{Grid, GridSettings, Moment, TimeSeries};
 pub use ids::{
     AirUnitId, CduId, DeviceId, EquipmentId, LoopId, MeterId, PointId, RackId, RejectionId, ReuseId, ZoneId,
 };
 pub use limits::{
-    ApiSettings, Authority, Band, ControlSettings, ForecastSettings, Limits, MqttSettings, Prices, SafetySettings,
-    Secret, StoreSettings, StrategyKind, TariffWindow, TrimRespondSettings, WorkloadSettings,
+    ApiSettings, Authority, Band, ControlSettings, DsxSettings, ForecastSettings, ForwardProtocol, ForwardSettings,
+    Limits, ModbusSettings, MqttSettings, MqttVersion, Prices, ReadBack, SafetySettings, Secret, StoreSettings,
+    StrategyKind, TariffWindow, TlsSettings, TrimRespondSettings, WorkloadSettings,
 };
 pub use load::{Mistake, load, load_embedded};
 pub use node_finder::NodeFinder;
@@ -75,8 +78,6 @@ pub struct Site {
     pub meters: Vec<Meter>,
     /// Weather station.
     pub weather: Option<Weather>,
-    /// Building system.
-    pub building: Option<Building>,
     /// Feed of the grid's carbon intensity and of prices.
     pub feed: Option<Feed>,
     /// Carbon and prices that change with time.
@@ -85,6 +86,8 @@ pub struct Site {
     pub ledger: LedgerSettings,
     /// What a report to an authority says beyond the books.
     pub disclosure: Disclosure,
+    /// Building system.
+    pub building: Option<Building>,
     /// Zones.
     pub zones: Vec<Zone>,
     /// Devices.
@@ -103,12 +106,18 @@ pub struct Site {
     pub forecast: ForecastSettings,
     /// Job queue.
     pub workload: WorkloadSettings,
+    /// Modbus devices.
+    pub modbus: ModbusSettings,
     /// MQTT broker.
     pub mqtt: MqttSettings,
+    /// DSX Exchange bus.
+    pub dsx: DsxSettings,
     /// REST and page.
     pub api: ApiSettings,
     /// Local record.
     pub store: StoreSettings,
+    /// The forwarding to a database.
+    pub forward: ForwardSettings,
     /// SHA-256 of the merged configuration, hex: names it in records.
     pub hash: String,
     /// SHA-256 of the limits alone (`[limits]`, `[safety]` and `[points]`), hex: what [`SafetySettings::limits_pin`] pins.

@@ -329,15 +329,6 @@ point_sets! {
         /// Barometric pressure.
         pressure: Kilopascals,
     }
-    /// Points of the building system, for us.
-    BuildingPoints {
-        /// A number that the building system changes every 10 s while it lives.
-        building_heartbeat: Count,
-        /// A hard-wired input: on while we may write.
-        enable_input: Flag,
-        /// A hard-wired or operator's override: on while we must not write.
-        override_input: Flag,
-    }
     /// Points of a feed of the grid's carbon intensity and of prices.
     FeedPoints {
         /// Average carbon intensity of the grid.
@@ -348,6 +339,15 @@ point_sets! {
         carbon_marginal: GramsPerKwh,
         /// Price of electricity; may be negative.
         energy_price: PricePerKwh,
+    }
+    /// Points of the building system, for us.
+    BuildingPoints {
+        /// A number that the building system changes every 10 s while it lives.
+        building_heartbeat: Count,
+        /// A hard-wired input: on while we may write.
+        enable_input: Flag,
+        /// A hard-wired or operator's override: on while we must not write.
+        override_input: Flag,
     }
     /// Points of a power, water or heat meter.
     MeterPoints {

@@ -8,8 +8,9 @@ use super::topology::{
     RejectionNameplate, ReuseNameplate,
 };
 use super::{
-    ApiSettings, Authority, ControlSettings, Disclosure, ForecastSettings, GridSettings, LedgerSettings, Limits,
-    MqttSettings, Prices, SafetySettings, Secret, StoreSettings, WorkloadSettings,
+    ApiSettings, Authority, ControlSettings, Disclosure, DsxSettings, ForecastSettings, ForwardSettings, GridSettings,
+    LedgerSettings, Limits, ModbusSettings, MqttSettings, Prices, SafetySettings, Secret, StoreSettings,
+    WorkloadSettings,
 };
 use serde::Deserialize;
 use toml::{Table, Value};
@@ -23,9 +24,12 @@ pub(super) struct Raw {
     pub(super) safety: SafetySettings,
     pub(super) forecast: ForecastSettings,
     pub(super) workload: WorkloadSettings,
+    pub(super) modbus: ModbusSettings,
     pub(super) mqtt: MqttSettings,
+    pub(super) dsx: DsxSettings,
     pub(super) api: ApiSettings,
     pub(super) store: StoreSettings,
+    pub(super) forward: ForwardSettings,
     pub(super) zones: Vec<Entry<ZoneLinks, NoKeys>>,
     pub(super) loops: Vec<Entry<LoopLinks, LoopNameplate>>,
     pub(super) cdus: Vec<Entry<OnLoop, CduNameplate>>,
@@ -35,11 +39,11 @@ pub(super) struct Raw {
     pub(super) air_units: Vec<Entry<OnLoop, AirUnitNameplate>>,
     pub(super) meters: Vec<Entry<MeterLinks, NoKeys>>,
     pub(super) weather: Option<Entry<LoopLinks, NoKeys>>,
-    pub(super) building: Option<Entry<LoopLinks, NoKeys>>,
     pub(super) feed: Option<Entry<LoopLinks, NoKeys>>,
     pub(super) grid: GridSettings,
     pub(super) ledger: LedgerSettings,
     pub(super) disclosure: Disclosure,
+    pub(super) building: Option<Entry<LoopLinks, NoKeys>>,
 }
 
 /// One item of a class: its key path, what it is connected to, and its nameplate.
@@ -143,9 +147,12 @@ const SECTIONS: &[&str] = &[
     "safety",
     "forecast",
     "workload",
+    "modbus",
     "mqtt",
+    "dsx",
     "api",
     "store",
+    "forward",
     "grid",
     "ledger",
     "disclosure",
@@ -171,9 +178,12 @@ pub(super) fn read(findings: &Findings<'_>) -> Option<Raw> {
         safety: section(findings, "safety")?,
         forecast: section(findings, "forecast")?,
         workload: workload(findings, section(findings, "workload")?),
+        modbus: section(findings, "modbus")?,
         mqtt: section(findings, "mqtt")?,
+        dsx: section(findings, "dsx")?,
         api: section(findings, "api")?,
         store: section(findings, "store")?,
+        forward: section(findings, "forward")?,
         zones: entries(findings, "zone"),
         loops: entries(findings, "loop"),
         cdus: entries(findings, "cdu"),
@@ -183,11 +193,11 @@ pub(super) fn read(findings: &Findings<'_>) -> Option<Raw> {
         air_units: entries(findings, "air_unit"),
         meters: entries(findings, "meter"),
         weather: entries(findings, "weather").pop(),
-        building: entries(findings, "building").pop(),
         feed: entries(findings, "feed").pop(),
         grid: section(findings, "grid")?,
         ledger: section(findings, "ledger")?,
         disclosure: section(findings, "disclosure")?,
+        building: entries(findings, "building").pop(),
     })
 }
 

@@ -11,10 +11,24 @@ pub enum Author {
     Strategy(StrategyKind),
     /// A person, by the name recorded for their token.
     Operator(String),
+    /// A system on a bus, such as a BMS or a grid's agent, with what it said.
+    Bus(String),
     /// The safety room itself.
     Safety,
     /// Release: the plant as found.
     Release,
+}
+
+impl Author {
+    /// The name in events.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Operator(name) | Self::Bus(name) => name,
+            Self::Strategy(kind) => kind.name(),
+            Self::Safety => "safety",
+            Self::Release => "release",
+        }
+    }
 }
 
 /// One wanted value.
@@ -36,6 +50,17 @@ pub enum PlanStatus {
     FellBack,
 }
 
+/// Equipment that is not what it should be, as a model learned it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Stable name, such as `exchanger_fouled`.
+    pub code: String,
+    /// The equipment.
+    pub subject: String,
+    /// What is seen and what is done about it.
+    pub text: String,
+}
+
 /// Reasons as data: what bound the plan and what it is expected to cost.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct PlanReport {
@@ -47,6 +72,12 @@ pub struct PlanReport {
     pub cost_per_h: Vec<(String, f64)>,
     /// Expected cooling power, kW.
     pub cooling_kw: Option<f64>,
+    /// What the plant as found would cost per hour now, on the same model.
+    pub as_found_per_h: Option<f64>,
+    /// What one more of something would save per hour: a name such as `coolant 1 K warmer`, and the money.
+    pub worth_per_h: Vec<(String, f64)>,
+    /// Equipment that is not what it should be.
+    pub findings: Vec<Finding>,
 }
 
 /// A complete plan: one value for each writable point that the strategy commands.

@@ -6,15 +6,20 @@ use super::read::{ReadError, Records};
 use super::{SEGMENT_BYTES, StoreError, checkpoint};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
 
 const BOOKS: &str = "books";
+/// Pages that wait at most: those of a month.
+const MOST_WAITING: usize = 31 * 96;
 
 /// The journal of the books in a store's directory.
 #[derive(Debug)]
 pub struct Books {
     journal: Journal,
+    /// Pages that the disk refused, with their times: they go first with the next one.
+    waiting: VecDeque<(i64, Vec<u8>)>,
 }
 
 impl Books {
@@ -38,19 +43,33 @@ impl Books {
         for recovery in recoveries {
             tracing::warn!(file = %recovery.file.display(), "{}", recovery.what);
         }
-        Ok(Self { journal })
+        Ok(Self {
+            journal,
+            waiting: VecDeque::new(),
+        })
     }
 
-    /// Appends a page.
+    /// Appends a page. Where the disk refuses, the page waits in memory for the next append or [`Books::flush`]: a page
+    /// that were lost would take its counters out of its day, whose shares are only handed over at the day's end.
     pub fn append<T: Serialize>(&mut self, wall_ms: i64, page: &T) -> Result<(), StoreError> {
         let bytes = postcard::to_stdvec(page).map_err(StoreError::Serialise)?;
-        let written = self.journal.append((wall_ms, wall_ms), &bytes);
-        if written.is_err() {
+        if self.waiting.len() == MOST_WAITING {
+            self.waiting.pop_front();
             self.journal.count_loss();
         }
-        written
-            .and_then(|_| self.journal.sync())
-            .map_err(|source| StoreError::Write { what: "books", source })
+        self.waiting.push_back((wall_ms, bytes));
+        self.flush()
+    }
+
+    /// Writes the pages that wait.
+    pub fn flush(&mut self) -> Result<(), StoreError> {
+        let fail = |source| StoreError::Write { what: "books", source };
+        while let Some((wall_ms, bytes)) = self.waiting.front() {
+            let written = self.journal.append((*wall_ms, *wall_ms), bytes);
+            written.and_then(|_| self.journal.sync()).map_err(fail)?;
+            self.waiting.pop_front();
+        }
+        Ok(())
     }
 
     /// Whether nothing was ever written.

@@ -1,10 +1,12 @@
 //! Chunks: the columns of many series over some minutes, laid out so that one column is read without the others.
 //!
-//!     definitions length, times, times length, columns, rows   u32 each, little endian
-//!     definitions   names of the series that the segment has not had yet; a series' number is its place among all of them
-//!     times         {offset, checksum} each      series that are read together have the same times: stored once
-//!     columns       {series, times, offset, checksum} each, by series
-//!     the times, then the bodies
+//! ```text
+//! definitions length, times, times length, columns, rows   u32 each, little endian
+//! definitions   names of the series that the segment has not had yet; a series' number is its place among all of them
+//! times         {offset, checksum} each      series that are read together have the same times: stored once
+//! columns       {series, times, offset, checksum} each, by series
+//! the times, then the bodies
+//! ```
 //!
 //! A frame's checksum covers its whole chunk; those of the columns let a reader of one know that it is what was written.
 

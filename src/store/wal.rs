@@ -4,9 +4,11 @@
 //! It holds the samples of exactly one chunk. The head names the place at which the journal of chunks ended when the log
 //! began: where a chunk stands at or behind that place, the log's samples are in it, and the log is void.
 //!
-//!     magic, place {segment u64, offset u64}, checksum u32
-//!     frames: length u32, checksum u32, payload
-//!     payload: new series (postcard), rows, then each row: series, time and quality as integers, value as bits
+//! ```text
+//! magic, place {segment u64, offset u64}, checksum u32
+//! frames: length u32, checksum u32, payload
+//! payload: new series (postcard), rows, then each row: series, time and quality as integers, value as bits
+//! ```
 
 use super::chunk::ReadAt;
 use super::column::{Damaged, Sample, quality_code, quality_of};

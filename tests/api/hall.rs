@@ -143,6 +143,7 @@ impl Hall {
                 segments: 2,
                 bytes: 4096,
             },
+            ..Edges::default()
         };
         self.board.show(record, edges);
     }

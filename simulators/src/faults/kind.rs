@@ -175,8 +175,7 @@ impl Kind {
             .chain(racks().into_iter().map(|rack| format!("{rack}.power")))
             .collect(),
             Self::Leak => [cdus(), racks()].concat(),
-            Self::CommsLoss => [cdus(), loops(), rejection(), rooms()].concat(),
-            Self::WriteEcho => [cdus(), loops(), rejection(), rooms()].concat(),
+            Self::CommsLoss | Self::WriteEcho => [cdus(), loops(), rejection(), rooms()].concat(),
             Self::BrokerLoss => vec![[racks(), weather()].concat().join("+")],
             Self::FanTrip => owners("fan_speed")
                 .into_iter()

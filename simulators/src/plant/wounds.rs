@@ -46,6 +46,7 @@ pub enum Wound {
 
 /// What is broken in a unit; healthy by default.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each may be broken beside every other")]
 pub(super) struct Wounds {
     pub pumps_lost: u32,
     pub bypass: f64,

@@ -2,26 +2,22 @@
 
 use super::ladder::{COST_HORIZON, CduPoint, Ladder};
 use super::learn::{Learned, air_heat_kw};
-use super::model::air::{AirModel, AirPoint};
-use super::model::rejection::{Duty, Outdoors, fan_kw, fan_speed, water_l_per_h};
+use super::model::rejection::Outdoors;
 use super::model::{carries, facility};
-use super::need::Binding;
+use super::need::{Binding, Slack};
+use super::reject::{Equipment, Rejecting, Stages, in_service};
+use super::room::{self, Room};
 use crate::control::{View, bounds, value};
-use crate::site::{FacilityLoop, RejectionKind, RejectionNameplate, WriteSpec};
+use crate::site::{FacilityLoop, WriteSpec};
 use serde::{Deserialize, Serialize};
-use std::ops::RangeInclusive;
 use thermo::Coolant;
 
 /// Share of a branch's open flow that is planned: the rest is authority for the valves' own loops.
 const FLOW_PLANNED: f64 = 0.75;
-/// Fan speeds of an air unit that are looked at.
-const AIR_SPEEDS: u32 = 8;
-/// Room air stays this far below its target, K.
-pub(super) const ROOM_RESERVE_K: f64 = 1.5;
-/// Warmest the room may get by a load that the fan then answers, below the target, K.
-const ROOM_PEAK_RESERVE_K: f64 = 0.5;
 /// What a limit missed by its own size costs per hour: more than any saving.
 const SHORT_COST: f64 = 1e6;
+/// Least price by which water is weighed against energy, per kWh: a price may be zero or negative.
+const LEAST_PRICE: f64 = 0.005;
 
 /// Expected cost per hour, in the site's currency.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -29,6 +25,7 @@ pub(super) struct Costs {
     pub cdu_pumps: f64,
     pub facility_pumps: f64,
     pub rejection_fans: f64,
+    pub chillers: f64,
     pub air_fans: f64,
     pub water: f64,
     pub heat_sold: f64,
@@ -36,7 +33,8 @@ pub(super) struct Costs {
 
 impl Costs {
     pub(super) fn sum(&self) -> f64 {
-        self.cdu_pumps + self.facility_pumps + self.rejection_fans + self.air_fans + self.water - self.heat_sold
+        self.cdu_pumps + self.facility_pumps + self.rejection_fans + self.chillers + self.air_fans + self.water
+            - self.heat_sold
     }
 }
 
@@ -53,8 +51,8 @@ pub(super) struct OperatingPoint {
     pub supply_c: Vec<f64>,
     /// What asks for each CDU's flow; nothing where its pressure is at the lower bound.
     pub binding: Vec<Option<Binding>>,
-    /// Heat-rejection units that run.
-    pub units: usize,
+    /// How the heat rejection runs.
+    pub rejecting: Rejecting,
     /// Position of each heat-reuse exchanger's valve.
     pub export: Vec<f64>,
     /// Fan speed and supply air temperature of each air unit of the loop.
@@ -73,16 +71,19 @@ impl OperatingPoint {
     }
 }
 
-/// How an air unit runs at one facility-water temperature.
-#[derive(Debug, Clone, Copy)]
-struct Room {
-    point: AirPoint,
-    fan_kw: f64,
-    water_lpm: f64,
-    /// Header pressure with which the open coil takes its water, kPa.
-    header_kpa: f64,
-    /// How far the room's limit cannot be kept, 0 where it can.
-    short: f64,
+/// Power of everything but the heat rejection, kW.
+#[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::struct_field_names, reason = "units are in names")]
+pub(super) struct Power {
+    pub cdus_kw: f64,
+    pub air_kw: f64,
+    pub pumps_kw: f64,
+}
+
+impl Power {
+    pub(super) fn sum(&self) -> f64 {
+        self.cdus_kw + self.air_kw + self.pumps_kw
+    }
 }
 
 /// What stays the same while candidates of one loop are compared.
@@ -92,53 +93,59 @@ pub(super) struct Trial<'a> {
     learned: &'a Learned,
     unit: &'a FacilityLoop,
     id: usize,
-    outdoors: Outdoors,
     ladders: Vec<Ladder<'a>>,
     header: WriteSpec,
-    plate: &'a RejectionNameplate,
+    pub equipment: Equipment<'a>,
     /// Bounds of the facility-water setpoint, degC.
     pub water: (f64, f64),
     /// Price of electricity and of its carbon, per kWh.
-    price: f64,
+    pub price: f64,
+    /// Heat that the loop's water takes up for now instead of the heat rejection, kW.
+    pub stored_kw: f64,
 }
 
 impl<'a> Trial<'a> {
-    /// Says why where the model does not know the loop's plant.
-    pub(super) fn new(view: &'a View<'a>, learned: &'a Learned, id: usize, outdoors: Outdoors) -> Result<Self, String> {
+    /// The loop with its limits widened by `slack`. Says why where the model does not know the loop's plant.
+    pub(super) fn new(
+        view: &'a View<'a>,
+        learned: &'a Learned,
+        id: usize,
+        outdoors: Outdoors,
+        slack: &Slack,
+    ) -> Result<Self, String> {
         let site = view.site;
         let unit = &site.loops[id];
         let unknown = |what: &str| format!("{} {what}", unit.name);
-        let units: Vec<_> = unit.rejection.iter().map(|id| &site.rejection[id.0]).collect();
-        let Some(first) = units.first() else {
-            return Err(unknown("has no heat rejection"));
-        };
-        let plate = &first.nameplate;
-        let known = plate.kind != RejectionKind::Chiller;
-        if !known || units.iter().any(|unit| unit.nameplate.kind != plate.kind) {
-            return Err(unknown(
-                "has heat rejection other than tower cells alone or dry coolers alone",
-            ));
-        }
-        let write = bounds(site, first.points.supply_temperature_setpoint);
+        let prices = &site.prices;
+        let hour = view.now.local_hour();
+        let wall_ms = view.now.wall_ms;
+        let carbon = site.carbon_g_per_kwh(wall_ms, hour) / 1000.0 * prices.carbon_per_kg;
+        let price = site.energy_price(wall_ms, hour) + carbon;
+        let per_kwh = 1000.0 * price.max(LEAST_PRICE);
+        let water_kwh = (prices.water_per_m3 / per_kwh, prices.sewer_per_m3 / per_kwh);
+        let equipment = Equipment::new(site, id, learned, outdoors, water_kwh)?;
+        let last = in_service(site, unit, learned, equipment.has_chillers()).next();
+        let write = last.and_then(|id| bounds(site, site.rejection[id.0].points.supply_temperature_setpoint));
         let header = bounds(site, unit.points.differential_pressure_setpoint);
         let (Some(write), Some(header)) = (write, header) else {
             return Err(unknown("has no setpoints to choose"));
         };
-        let ladders: Option<Vec<_>> = unit.cdus.iter().map(|cdu| Ladder::new(view, learned, cdu.0)).collect();
-        let hour = view.now.local_hour();
-        let wall_ms = view.now.wall_ms;
-        let carbon = site.carbon_g_per_kwh(wall_ms, hour) / 1000.0 * site.prices.carbon_per_kg;
+        let ladders: Option<Vec<_>> = unit
+            .cdus
+            .iter()
+            .map(|cdu| Ladder::new(view, learned, cdu.0, slack))
+            .collect();
         Ok(Self {
             view,
             learned,
             unit,
             id,
-            outdoors,
             ladders: ladders.ok_or_else(|| unknown("has CDUs without setpoints"))?,
             header,
-            plate,
+            equipment,
             water: (write.min, write.max),
-            price: site.energy_price(wall_ms, hour) + carbon,
+            price,
+            stored_kw: 0.0,
         })
     }
 
@@ -147,164 +154,114 @@ impl<'a> Trial<'a> {
         self.ladders.len()
     }
 
-    /// The temperature that the air outside sets under the water's, degC.
-    pub(super) fn ambient_c(&self) -> f64 {
-        match self.plate.kind {
-            RejectionKind::TowerCell => self.outdoors.wet_bulb_c,
-            RejectionKind::DryCooler | RejectionKind::Chiller if self.plate.spray => self.outdoors.wet_bulb_c,
-            RejectionKind::DryCooler | RejectionKind::Chiller => self.outdoors.dry_bulb_c,
-        }
+    /// Heat of the loop's racks, kW.
+    pub(super) fn racks_kw(&self) -> f64 {
+        self.ladders.iter().map(|ladder| ladder.mean_kw).sum()
     }
 
     /// The loop at a water temperature. `hints` are the CDUs' rungs of the last candidate.
-    pub(super) fn at(
-        &self,
-        water_c: f64,
-        litre_kw: f64,
-        units: RangeInclusive<usize>,
-        hints: &mut [usize],
-    ) -> OperatingPoint {
+    pub(super) fn at(&self, water_c: f64, litre_kw: f64, stages: &Stages, hints: &mut [usize]) -> OperatingPoint {
         let cdus = self
             .ladders
             .iter()
             .zip(hints)
             .map(|(ladder, hint)| ladder.cheapest(water_c, litre_kw, hint));
         let cdus: Vec<CduPoint> = cdus.collect();
-        let rooms = self.unit.air_units.iter().map(|id| self.room(id.0, water_c, litre_kw));
-        let rooms: Vec<Room> = rooms.collect();
+        let rooms = self.unit.air_units.iter();
+        let rooms: Vec<Room> = rooms
+            .map(|id| room::cheapest(self.view, self.learned, id.0, water_c, litre_kw))
+            .collect();
         let mut short =
             cdus.iter().map(|cdu| cdu.short).sum::<f64>() + rooms.iter().map(|room| room.short).sum::<f64>();
-
-        let cdu_kw: f64 = cdus.iter().map(|cdu| cdu.pump_kw).sum();
-        let air_kw: f64 = rooms.iter().map(|room| room.fan_kw).sum();
         let flow_lpm =
             cdus.iter().map(|cdu| cdu.primary_lpm).sum::<f64>() + rooms.iter().map(|room| room.water_lpm).sum::<f64>();
         let coils = rooms.iter().map(|room| room.header_kpa);
         let needed_kpa =
             cdus.iter().map(|cdu| cdu.header_kpa).chain(coils).fold(0.0, f64::max) / (FLOW_PLANNED * FLOW_PLANNED);
         short += (needed_kpa / self.header.max - 1.0).clamp(0.0, 1.0);
-        let header_kpa = needed_kpa.clamp(self.header.min, self.header.max);
         short += (flow_lpm / facility::rated_flow_lpm(self.unit) - 1.0).clamp(0.0, 1.0);
-        let pump_kw = self.learned.pumps[self.id] * facility::pump_kw(self.unit, flow_lpm, header_kpa);
-
-        let racks_kw: f64 = self.ladders.iter().map(|ladder| ladder.mean_kw).sum();
-        let room_kw = air_heat_kw(self.view, |band| band.mean_kw[COST_HORIZON]) * rooms.len() as f64;
-        let heat_kw = racks_kw + room_kw + cdu_kw + air_kw + pump_kw;
-        let carried = (flow_lpm * carries(Coolant::Water)).max(1e-6);
-        let (export, reused_kw) = self.export(flow_lpm, water_c + heat_kw / carried);
-        let rejected_kw = (heat_kw - reused_kw).max(0.0);
-        let (units, fans_kw, duty, missing) = self.units(water_c, rejected_kw, flow_lpm, units);
-        short += missing;
-        let (makeup_l, blowdown_l) = water_l_per_h(self.plate, duty, &self.outdoors);
-
-        let prices = &self.view.site.prices;
-        let each = units as f64;
+        let header_kpa = needed_kpa.clamp(self.header.min, self.header.max);
+        let power = Power {
+            cdus_kw: cdus.iter().map(|cdu| cdu.pump_kw).sum(),
+            air_kw: rooms.iter().map(|room| room.fan_kw).sum(),
+            pumps_kw: self.learned.pumps[self.id] * facility::pump_kw(self.unit, flow_lpm, header_kpa),
+        };
+        let (rejecting, export, costs) = self.shared(water_c, flow_lpm, &power, stages);
         OperatingPoint {
             water_c,
             litre_kw,
             header_kpa,
             supply_c: cdus.iter().map(|cdu| cdu.supply_c).collect(),
             binding: cdus.iter().map(|cdu| cdu.binding).collect(),
-            units,
+            rejecting,
             export,
             air: rooms
                 .iter()
                 .map(|room| (room.point.speed, room.point.supply_c))
                 .collect(),
-            costs: Costs {
-                cdu_pumps: cdu_kw * self.price,
-                facility_pumps: pump_kw * self.price,
-                rejection_fans: fans_kw * self.price,
-                air_fans: air_kw * self.price,
-                water: each * (makeup_l * prices.water_per_m3 + blowdown_l * prices.sewer_per_m3) / 1000.0,
-                heat_sold: reused_kw * prices.heat_per_kwh,
-            },
-            cooling_kw: cdu_kw + pump_kw + fans_kw + air_kw,
-            short,
+            costs,
+            cooling_kw: power.sum() + rejecting.fans_kw + rejecting.chillers_kw,
+            short: short + rejecting.short,
         }
     }
 
-    /// The cheapest way to keep an air unit's room at water of `water_c`.
-    fn room(&self, id: usize, water_c: f64, litre_kw: f64) -> Room {
-        let unit = &self.view.site.air_units[id];
-        let model = AirModel::new(unit, self.learned.air_units[id]);
-        let target_c = self.view.site.limits.room_c.target;
-        let heat_kw = air_heat_kw(self.view, |band| band.mean_kw[COST_HORIZON]);
-        let upper_kw = air_heat_kw(self.view, |band| band.upper_kw[COST_HORIZON]).max(heat_kw);
-        let slowest = unit.nameplate.min_speed;
-        let now = value(self.view, unit.points.fan_speed);
-        let mut best: Option<(f64, AirPoint)> = None;
-        for step in 0..=AIR_SPEEDS {
-            let speed = slowest + f64::from(step) / f64::from(AIR_SPEEDS) * (1.0 - slowest);
-            // A fan moves by one step a choice: the coil's valve must follow it.
-            if now.is_some_and(|now| (speed - now).abs() > 1.01 * (1.0 - slowest) / f64::from(AIR_SPEEDS)) {
-                continue;
-            }
-            let Some(point) = model.at_speed(heat_kw, speed, target_c - ROOM_RESERVE_K, water_c) else {
-                continue;
-            };
-            let cost = model.fan_kw(speed) + litre_kw * point.water * unit.nameplate.water_flow_lpm;
-            if best.as_ref().is_some_and(|(least, _)| cost >= *least) {
-                break;
-            }
-            best = Some((cost, point));
-        }
-        // At full speed the room must manage the upper heat.
-        let peak = model
-            .at_speed(upper_kw, 1.0, target_c - ROOM_PEAK_RESERVE_K, water_c)
-            .is_some();
-        let fallback = AirPoint {
-            speed: 1.0,
-            supply_c: model.supply_c(upper_kw, 1.0, target_c - ROOM_RESERVE_K),
-            water: 1.0,
-        };
-        let short = match (&best, peak) {
-            (Some(_), true) => 0.0,
-            // The further the water is above the air that the room asks for, the worse.
-            _ => 0.1 + 0.1 * (water_c - fallback.supply_c + unit.nameplate.approach_k).max(0.0),
-        };
-        let point = best.map_or(fallback, |(_, point)| point);
-        Room {
-            point,
-            fan_kw: model.fan_kw(point.speed),
-            water_lpm: point.water * unit.nameplate.water_flow_lpm,
-            header_kpa: model.branch_kpa(point.water, facility::branch_kpa(self.view.site, self.unit)),
-            short,
-        }
-    }
-
-    /// The number of heat-rejection units at which the fans cost least: how many, fan power of all, the duty of one, and how
-    /// far all at full speed fall short.
-    fn units(
+    /// Heat rejection, heat export and the cost of a flow of water that leaves at `water_c`.
+    pub(super) fn shared(
         &self,
         water_c: f64,
-        heat_kw: f64,
         flow_lpm: f64,
-        units: RangeInclusive<usize>,
-    ) -> (usize, f64, Duty, f64) {
-        let mut best: Option<(f64, usize, f64, Duty, f64)> = None;
-        for count in units {
-            let duty = Duty {
-                heat_kw: heat_kw / count as f64,
-                leaving_c: water_c,
-                flow_lpm: flow_lpm / count as f64,
-            };
-            let speed = fan_speed(self.plate, self.learned.rejection[self.id], duty, &self.outdoors);
-            let kw = count as f64 * fan_kw(self.plate, speed.min(1.0));
-            let short = (speed.min(5.0) - 1.0).max(0.0);
-            let rank = kw + SHORT_COST * short;
-            if best.as_ref().is_none_or(|best| rank <= best.0) {
-                best = Some((rank, count, kw, duty, short));
-            }
-        }
-        let nothing = Duty {
-            heat_kw: 0.0,
-            leaving_c: water_c,
-            flow_lpm,
+        power: &Power,
+        stages: &Stages,
+    ) -> (Rejecting, Vec<f64>, Costs) {
+        let prices = &self.view.site.prices;
+        let rooms_kw = air_heat_kw(self.view, |band| band.mean_kw[COST_HORIZON]) * self.unit.air_units.len() as f64;
+        let heat_kw = self.racks_kw() + rooms_kw + power.sum();
+        let carried = (flow_lpm * carries(Coolant::Water)).max(1e-6);
+        let (export, reused_kw) = self.export(flow_lpm, water_c + heat_kw / carried);
+        let rejected_kw = (heat_kw - reused_kw - self.stored_kw).max(0.0);
+        let rejecting = self.equipment.cheapest(water_c, rejected_kw, flow_lpm, stages);
+        let costs = Costs {
+            cdu_pumps: power.cdus_kw * self.price,
+            facility_pumps: power.pumps_kw * self.price,
+            rejection_fans: rejecting.fans_kw * self.price,
+            chillers: rejecting.chillers_kw * self.price,
+            air_fans: power.air_kw * self.price,
+            water: (rejecting.makeup_l_per_h * prices.water_per_m3 + rejecting.blowdown_l_per_h * prices.sewer_per_m3)
+                / 1000.0,
+            heat_sold: reused_kw * prices.heat_per_kwh,
         };
-        best.map_or((1, 0.0, nothing, 1.0), |(_, count, kw, duty, short)| {
-            (count, kw, duty, short)
-        })
+        (rejecting, export, costs)
+    }
+
+    /// What the plant as found would cost now: every setpoint at its release value, all units on.
+    pub(super) fn as_found(&self) -> Option<Costs> {
+        let site = self.view.site;
+        let release = |bound: Option<WriteSpec>| bound.map(|write| write.release);
+        let water_c = self
+            .unit
+            .rejection
+            .iter()
+            .filter_map(|id| release(bounds(site, site.rejection[id.0].points.supply_temperature_setpoint)))
+            .reduce(f64::min)?;
+        let (mut flow_lpm, mut power) = (0.0, Power::default());
+        for (ladder, id) in self.ladders.iter().zip(&self.unit.cdus) {
+            let points = &site.cdus[id.0].points;
+            let kpa = release(bounds(site, points.secondary_differential_pressure_setpoint))?;
+            let supply_c = release(bounds(site, points.secondary_supply_temperature_setpoint))?;
+            let (pump_kw, primary_lpm) = ladder.as_set(kpa, supply_c, water_c);
+            power.cdus_kw += pump_kw;
+            flow_lpm += primary_lpm;
+        }
+        for id in &self.unit.air_units {
+            let unit = &site.air_units[id.0];
+            let speed = release(bounds(site, unit.points.fan_speed_setpoint))?;
+            power.air_kw += room::fan_kw(self.view, self.learned, id.0, speed);
+            flow_lpm += room::cheapest(self.view, self.learned, id.0, water_c, 0.0).water_lpm;
+        }
+        power.pumps_kw = self.learned.pumps[self.id] * facility::pump_kw(self.unit, flow_lpm, self.header.release);
+        let mut all = self.equipment.stages();
+        all.units = *all.units.end()..=*all.units.end();
+        Some(self.shared(water_c, flow_lpm, &power, &all).2)
     }
 
     /// Which heat-reuse exchangers are worth opening, and the heat that they take.

@@ -3,7 +3,7 @@
 use super::learn::Learned;
 use super::model::carries;
 use super::model::cdu::CduModel;
-use super::need::{Binding, COOLANT_RESERVE_K, CduNeed, coldest_coolant_c};
+use super::need::{Binding, COOLANT_RESERVE_K, CduNeed, Slack, coldest_coolant_c};
 use crate::control::{View, bounds};
 use thermo::Coolant;
 
@@ -59,7 +59,7 @@ pub(super) struct Ladder<'a> {
 
 impl<'a> Ladder<'a> {
     /// `None` where the CDU's setpoints cannot be written.
-    pub(super) fn new(view: &View<'a>, learned: &Learned, cdu: usize) -> Option<Self> {
+    pub(super) fn new(view: &View<'a>, learned: &Learned, cdu: usize, slack: &Slack) -> Option<Self> {
         let site = view.site;
         let unit = &site.cdus[cdu];
         let model = CduModel::new(unit, learned.cdus[cdu]);
@@ -69,10 +69,14 @@ impl<'a> Ladder<'a> {
         let warmest = bound
             .max
             .min(supply.target - COOLANT_RESERVE_K)
-            .min(supply.critical - SUPPLY_STEP_K);
+            .min(supply.critical - SUPPLY_STEP_K)
+            + slack.coolant_k;
         let coldest = bound.min.max(coldest_coolant_c(view)).min(warmest);
-        let need = CduNeed::new(view, learned, cdu);
-        let (least, most) = (model.flow_share(pressure.min), model.flow_share(pressure.max));
+        let need = CduNeed::new(view, learned, cdu).widened(slack);
+        let (least, most) = (
+            model.flow_share(pressure.min),
+            model.flow_share(pressure.max + slack.pressure_kpa),
+        );
         let rung = |supply_c: f64| {
             let (needed, binding) = need.flow_share(supply_c);
             let share = needed.clamp(least, most);
@@ -158,6 +162,14 @@ impl<'a> Ladder<'a> {
             binding: rung.binding,
             short: self.lacking + 1.0 + (water_c - rung.supply_c + self.mean_kw / carried).max(0.0),
         }
+    }
+
+    /// Pump power and facility water of the CDU at given setpoints, kW and L/min.
+    pub(super) fn as_set(&self, kpa: f64, supply_c: f64, water_c: f64) -> (f64, f64) {
+        let share = self.model.flow_share(kpa);
+        let primary = self.model.primary_share(self.mean_kw, share, supply_c, water_c);
+        let primary_lpm = primary.unwrap_or(1.0) * self.model.plate.primary_flow_lpm;
+        (self.model.pump_kw(share), primary_lpm)
     }
 
     fn primary_share(&self, heat_kw: f64, rung: &Rung, water_c: f64) -> Option<f64> {

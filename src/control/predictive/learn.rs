@@ -1,13 +1,15 @@
 //! Learns the ratios of the model from telemetry: slow filters, bounded, still where data are missing or say little.
 
+use super::health::Health;
 use super::model::air::{AirModel, AirRatios};
 use super::model::cdu::{CduModel, CduRatios};
+use super::model::chiller::ChillerModel;
 use super::model::exchanger::transfer_units;
 use super::model::rack::chip_rise_k;
 use super::model::rejection::{Duty, Outdoors, capacity_of_speeds, fan_speed};
 use super::model::{carries, facility};
 use crate::control::{View, value};
-use crate::site::{AirUnit, Cdu, FacilityLoop, Reuse, Site};
+use crate::site::{AirUnit, Cdu, FacilityLoop, Rejection, RejectionKind, Reuse, Site};
 use serde::{Deserialize, Serialize};
 use thermo::Coolant;
 
@@ -26,6 +28,11 @@ const STARVED_K: f64 = 1.0;
 /// How much faster a chip hotter than believed is believed than a cooler one.
 const ALARM: f64 = 20.0;
 
+/// What time of telling readings is counted to at most, s.
+const TOLD_MOST_S: f64 = 86_400.0;
+/// Least cooling of a chiller's water at which its power says something, K.
+const TRIMS_K: f64 = 1.0;
+
 /// What is learned of a plant.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(super) struct Learned {
@@ -35,8 +42,14 @@ pub(super) struct Learned {
     pub chips: Vec<f64>,
     /// Pump power of each loop over the model's.
     pub pumps: Vec<f64>,
-    /// Heat-rejection capacity of each loop over the nameplates'.
+    /// Heat-rejection capacity of each loop's cells or dry coolers over the nameplates'.
     pub rejection: Vec<f64>,
+    /// How long telling readings have shaped it, s.
+    pub rejection_told_s: Vec<f64>,
+    /// Compressor power of each loop's chillers over the model's.
+    pub chillers: Vec<f64>,
+    /// Which equipment is not what it should be.
+    pub health: Health,
     /// Ratios of each air unit.
     pub air_units: Vec<AirRatios>,
     /// Heat that each network takes at most at present, kW.
@@ -56,6 +69,7 @@ impl Learned {
             .map_or(0.0, |at| view.now.seconds_since(at).min(60.0));
         self.updated_mono_ms = Some(view.now.mono_ms);
         let share = elapsed_s * SHARE_PER_S;
+        self.health.watch(view, elapsed_s);
         for (cdu, ratios) in site.cdus.iter().zip(&mut self.cdus) {
             learn_cdu(view, cdu, ratios, share);
         }
@@ -64,7 +78,10 @@ impl Learned {
         }
         for (id, unit) in site.loops.iter().enumerate() {
             learn_pumps(view, unit, &mut self.pumps[id], share);
-            learn_rejection(view, unit, &mut self.rejection[id], outdoors, share);
+            if learn_rejection(view, unit, &mut self.rejection[id], outdoors, share) {
+                told(&mut self.rejection_told_s[id], share);
+            }
+            learn_chillers(view, unit, &mut self.chillers[id], outdoors, share);
         }
         for (unit, ratios) in site.air_units.iter().zip(&mut self.air_units) {
             learn_air(view, unit, ratios, share);
@@ -79,6 +96,8 @@ impl Learned {
         self.chips.resize(site.racks.len(), 1.0);
         self.pumps.resize(site.loops.len(), 1.0);
         self.rejection.resize(site.loops.len(), 1.0);
+        self.rejection_told_s.resize(site.loops.len(), 0.0);
+        self.chillers.resize(site.loops.len(), 1.0);
         self.air_units.resize(site.air_units.len(), AirRatios::default());
         let known = self.demand_kw.len();
         self.demand_kw
@@ -91,6 +110,11 @@ fn follow(ratio: &mut f64, seen: f64, share: f64) {
     if seen.is_finite() && seen > 0.0 {
         *ratio += share * (seen.clamp(BOUNDS.0, BOUNDS.1) - *ratio);
     }
+}
+
+/// Counts a cycle of telling readings.
+fn told(seconds: &mut f64, share: f64) {
+    *seconds = (*seconds + share / SHARE_PER_S).min(TOLD_MOST_S);
 }
 
 fn learn_cdu(view: &View<'_>, cdu: &Cdu, ratios: &mut CduRatios, share: f64) {
@@ -106,6 +130,7 @@ fn learn_cdu(view: &View<'_>, cdu: &Cdu, ratios: &mut CduRatios, share: f64) {
             primary / (header / plate.primary_pressure_kpa).sqrt(),
             share,
         );
+        told(&mut ratios.told.primary, share);
     }
     let Some(flow) = value(view, points.secondary_flow) else {
         return;
@@ -120,6 +145,7 @@ fn learn_cdu(view: &View<'_>, cdu: &Cdu, ratios: &mut CduRatios, share: f64) {
             kpa / (plate.secondary_pressure_kpa * secondary * secondary),
             share,
         );
+        told(&mut ratios.told.resistance, share);
     }
     let by_nameplate = CduModel::new(cdu, CduRatios::default());
     if let Some(kw) = value(view, points.power) {
@@ -148,6 +174,7 @@ fn learn_cdu(view: &View<'_>, cdu: &Cdu, ratios: &mut CduRatios, share: f64) {
             ua / by_nameplate.exchanger.ua(secondary, primary),
             share,
         );
+        told(&mut ratios.told.ua, share);
     }
 }
 
@@ -186,45 +213,113 @@ fn learn_pumps(view: &View<'_>, unit: &FacilityLoop, ratio: &mut f64, share: f64
     }
 }
 
-fn learn_rejection(view: &View<'_>, unit: &FacilityLoop, capacity: &mut f64, outdoors: &Outdoors, share: f64) {
+/// Learns from cells or dry coolers at work; answers whether the readings told something.
+fn learn_rejection(view: &View<'_>, unit: &FacilityLoop, capacity: &mut f64, outdoors: &Outdoors, share: f64) -> bool {
+    let learned = rejection_seen(view, unit, outdoors);
+    if let Some(seen) = learned {
+        follow(capacity, seen, share);
+    }
+    learned.is_some()
+}
+
+/// The first stage's capacity over its nameplates', by what its fans take for the heat that it gives off.
+fn rejection_seen(view: &View<'_>, unit: &FacilityLoop, outdoors: &Outdoors) -> Option<f64> {
     let points = &unit.points;
-    let (Some(flow), Some(supply), Some(back)) = (
-        value(view, points.flow),
-        value(view, points.supply_temperature),
-        value(view, points.return_temperature),
-    ) else {
-        return;
-    };
-    let reused: f64 = unit
-        .reuse
-        .iter()
+    let flow = value(view, points.flow)?;
+    let back = value(view, points.return_temperature)?;
+    let reuse = unit.reuse.iter();
+    let reused: f64 = reuse
         .filter_map(|id| value(view, view.site.reuse[id.0].points.heat))
         .sum();
-    let heat_kw = flow * carries(Coolant::Water) * (back - supply) - reused;
-    let cells = unit.rejection.iter().map(|id| &view.site.rejection[id.0]);
-    let (mut count, mut speed, mut plate) = (0.0, 0.0, None);
-    for cell in cells.filter(|cell| value(view, cell.points.running).is_some_and(|on| on >= 0.5)) {
-        let Some(seen) = value(view, cell.points.fan_speed) else {
-            return;
-        };
+    let (mut count, mut speed, mut leaving, mut wet, mut plate) = (0.0, 0.0, 0.0, false, None);
+    // A cell whose fan stands among running ones is lost, or just switched.
+    let running = stage(view, unit, false).filter(|cell| value(view, cell.points.running).is_some_and(|on| on >= 0.5));
+    for cell in running {
+        let seen = value(view, cell.points.fan_speed)?;
+        if seen < 0.01 {
+            continue;
+        }
         count += 1.0;
         speed += seen;
+        leaving += value(view, cell.points.leaving_temperature)?;
+        wet |= value(view, cell.points.spray_on).is_some_and(|on| on >= 0.5);
         plate = Some(&cell.nameplate);
     }
-    let Some(plate) = plate else { return };
+    let plate = plate?;
     let speed = speed / count;
+    // With chillers after them the cells' own water counts; else the loop's, which all of them make together.
+    let leaving_c = if stage(view, unit, true).next().is_some() {
+        leaving / count
+    } else {
+        value(view, points.supply_temperature)?
+    };
+    let heat_kw = flow * carries(Coolant::Water) * (back - leaving_c) - reused;
     // A stopped or wide-open fan says only that the water is colder, or warmer, than it can hold.
     if heat_kw / count < TELLS * plate.rated_kw || !(plate.min_speed + 0.05..0.98).contains(&speed) {
-        return;
+        return None;
     }
     let duty = Duty {
         heat_kw: heat_kw / count,
-        leaving_c: supply,
+        leaving_c,
         flow_lpm: flow / count,
     };
-    let believed = fan_speed(plate, 1.0, duty, outdoors);
-    if believed.is_finite() {
-        follow(capacity, capacity_of_speeds(believed, speed), share);
+    let believed = fan_speed(plate, 1.0, duty, outdoors, wet);
+    believed.is_finite().then(|| capacity_of_speeds(believed, speed))
+}
+
+/// A loop's chillers, or its other heat rejection.
+fn stage<'a>(view: &View<'a>, unit: &'a FacilityLoop, chillers: bool) -> impl Iterator<Item = &'a Rejection> {
+    let site = view.site;
+    let units = unit.rejection.iter().map(move |id| &site.rejection[id.0]);
+    units.filter(move |unit| (unit.nameplate.kind == RejectionKind::Chiller) == chillers)
+}
+
+/// Learns compressor power, where chillers run steadily enough to trim by a kelvin.
+fn learn_chillers(view: &View<'_>, unit: &FacilityLoop, ratio: &mut f64, outdoors: &Outdoors, share: f64) {
+    let cells = stage(view, unit, false);
+    let between: Vec<f64> = cells
+        .filter(|cell| value(view, cell.points.running).is_some_and(|on| on >= 0.5))
+        .filter_map(|cell| value(view, cell.points.leaving_temperature))
+        .collect();
+    let Some(flow) = value(view, unit.points.flow) else {
+        return;
+    };
+    let (mut count, mut power, mut leaving, mut first) = (0.0, 0.0, 0.0, None);
+    for chiller in stage(view, unit, true) {
+        if value(view, chiller.points.running).is_none_or(|on| on < 0.5) {
+            continue;
+        }
+        let readings = value(view, chiller.points.power).zip(value(view, chiller.points.leaving_temperature));
+        let Some((kw, c)) = readings else { return };
+        (count, power, leaving) = (count + 1.0, power + kw, leaving + c);
+        first = Some(chiller);
+    }
+    let Some(chiller) = first else { return };
+    let (each_kw, leaving_c) = (power / count, leaving / count);
+    let enters_c = if between.is_empty() {
+        let Some(back) = value(view, unit.points.return_temperature) else {
+            return;
+        };
+        back
+    } else {
+        between.iter().sum::<f64>() / between.len() as f64
+    };
+    let write = chiller.points.supply_temperature_setpoint;
+    let rated_c = write
+        .and_then(|point| view.site.spec(point.id()).write)
+        .map_or(12.0, |write| write.release);
+    let model = ChillerModel {
+        plate: &chiller.nameplate,
+        rated_c,
+        ratio: 1.0,
+    };
+    let heat_kw = flow * carries(Coolant::Water) * (enters_c - leaving_c) / count;
+    if enters_c - leaving_c > TRIMS_K && heat_kw > TELLS * chiller.nameplate.rated_kw {
+        follow(
+            ratio,
+            each_kw / model.power_kw(heat_kw, leaving_c, outdoors.dry_bulb_c),
+            share,
+        );
     }
 }
 

@@ -6,8 +6,14 @@
 //! | `learn` | the ratios, from telemetry |
 //! | `need` | the heat that each rack must be ready for, and the flow that it asks for |
 //! | `ladder` | a CDU's coolant temperatures, each with its least flow |
+//! | `reject` | heat rejection: cells and fans, pads, chillers after them |
+//! | `staging` | minimum times between two switchings |
+//! | `room` | an air unit and its room |
+//! | `health` | units and exchangers that are not what they should be |
 //! | `evaluate` | what a loop costs at a water temperature |
 //! | `choose` | the search for the cheapest point |
+//! | `worth` | what limits cost |
+//! | `what_if` | what the plant would cost with other ratios, for advice |
 //! | `report` | the reasons, for a person |
 //!
 //! Once a minute the whole operating point is chosen anew. In between, each cycle recomputes what the fresh forecast
@@ -15,29 +21,38 @@
 
 mod choose;
 mod evaluate;
+mod health;
 mod ladder;
 mod learn;
 mod model;
 mod need;
+mod reject;
 mod report;
+mod room;
+mod staging;
+pub(super) mod what_if;
+mod worth;
 
 use super::{Setpoints, Strategy, View, value};
 use crate::site::StrategyKind;
-use crate::snapshot::{Plan, PlanReport, PlanStatus};
-use evaluate::{OperatingPoint, ROOM_RESERVE_K, Trial};
+use crate::snapshot::{Event, Finding, Plan, PlanReport, PlanStatus, Severity};
+use evaluate::{OperatingPoint, Trial};
 use learn::{Learned, air_heat_kw};
 use model::air::AirModel;
 use model::cdu::CduModel;
 use model::facility;
 use model::rejection::Outdoors;
-use need::CduNeed;
+use need::{CduNeed, Slack};
+use reject::in_service;
+use room::ROOM_RESERVE_K;
 use serde::{Deserialize, Serialize};
+use staging::Switched;
 use thermo::moist_air;
 
 /// Time between two choices of the whole operating point, s.
 const CHOICE_S: f64 = 60.0;
-/// Time between two changes of the number of heat-rejection units, s.
-const STAGING_S: f64 = 600.0;
+/// Time between two looks at what limits cost, s.
+const ASIDES_S: f64 = 300.0;
 /// Pressure above what the flow needs, as a factor: the local loop ripples.
 const PRESSURE_RESERVE: f64 = 1.04;
 /// Supply air colder per kelvin that a room is warmer than planned.
@@ -52,9 +67,12 @@ pub(super) struct Predictive {
     /// One point a loop; empty where the last choice failed.
     chosen: Vec<OperatingPoint>,
     chosen_mono_ms: Option<u64>,
-    /// When each loop's number of heat-rejection units last changed.
-    staged_mono_ms: Vec<Option<u64>>,
+    /// When each loop's heat rejection was last switched.
+    switched: Vec<Switched>,
     report: PlanReport,
+    asides: report::Asides,
+    /// Events that the cycle has not heard of yet.
+    pub(super) news: Vec<Event>,
 }
 
 impl Strategy for Predictive {
@@ -81,7 +99,7 @@ impl Strategy for Predictive {
         }
         let mut setpoints = Setpoints::new(site);
         for (id, point) in self.chosen.iter().enumerate() {
-            put_loop(view, id, point, &mut setpoints);
+            put_loop(view, &self.learned, id, point, &mut setpoints);
             self.put_cdus(view, id, point, &mut setpoints);
             self.put_air(view, id, point, &mut setpoints);
         }
@@ -98,30 +116,42 @@ impl Predictive {
     /// Chooses every loop's operating point anew.
     fn choose(&mut self, view: &View<'_>, outdoors: Outdoors) -> Result<(), String> {
         let last = std::mem::take(&mut self.chosen);
-        self.staged_mono_ms.resize(view.site.loops.len(), None);
+        self.switched.resize(view.site.loops.len(), Switched::default());
         let mut chosen = Vec::with_capacity(last.len());
         for (id, unit) in view.site.loops.iter().enumerate() {
-            let trial = Trial::new(view, &self.learned, id, outdoors)?;
+            let trial = Trial::new(view, &self.learned, id, outdoors, &Slack::default())?;
             let last = last.get(id);
             let rated_kw = unit.nameplate.pump_kw * unit.nameplate.pumps as f64;
             let litre_kw = rated_kw / facility::rated_flow_lpm(unit);
-            let coldest_c = trial.ambient_c() + choose::LEAST_APPROACH_K;
-            let staged = self.staged_mono_ms[id].is_some_and(|at| view.now.seconds_since(at) < STAGING_S);
-            let all = 1..=unit.rejection.len();
-            let units = match last {
-                Some(last) if staged => last.units..=last.units,
-                _ => all.clone(),
-            };
-            let mut point = choose::choose(&trial, coldest_c, litre_kw, units, last);
-            if point.short > 0.0 && staged {
-                point = choose::choose(&trial, coldest_c, litre_kw, all, last);
+            let all = trial.equipment.stages();
+            let held = self.switched[id].stages(&all, last, view.now);
+            let mut point = choose::choose(&trial, litre_kw, &held, last);
+            if point.short > 0.0 && held != all {
+                // Limits come before wear: what is out may start.
+                point = choose::choose(
+                    &trial,
+                    litre_kw,
+                    &self.switched[id].starting(&all, last, view.now),
+                    last,
+                );
             }
-            if last.is_none_or(|last| last.units != point.units) {
-                self.staged_mono_ms[id] = Some(view.now.mono_ms);
-            }
+            self.switched[id].note(last, &point, view.now);
             chosen.push(point);
         }
-        self.report = report::report(view, &chosen, &last);
+        let found = health::findings(view.site, &self.learned);
+        let before = std::mem::replace(&mut self.learned.health.found, found.clone());
+        self.news.extend(news(&before, &found));
+        self.asides.findings = found;
+        if self
+            .asides
+            .asked_mono_ms
+            .is_none_or(|at| view.now.seconds_since(at) >= ASIDES_S)
+        {
+            (self.asides.as_found_per_h, self.asides.worth_per_h) =
+                worth::asides(view, &self.learned, outdoors, &chosen);
+            self.asides.asked_mono_ms = Some(view.now.mono_ms);
+        }
+        self.report = report::report(view, &chosen, &last, &self.asides);
         self.chosen = chosen;
         self.chosen_mono_ms = Some(view.now.mono_ms);
         Ok(())
@@ -159,16 +189,50 @@ impl Predictive {
 }
 
 /// Setpoints of a loop's pumps, heat rejection and heat export.
-fn put_loop(view: &View<'_>, id: usize, point: &OperatingPoint, setpoints: &mut Setpoints<'_>) {
+fn put_loop(view: &View<'_>, learned: &Learned, id: usize, point: &OperatingPoint, setpoints: &mut Setpoints<'_>) {
     let (site, unit) = (view.site, &view.site.loops[id]);
     setpoints.put(unit.points.differential_pressure_setpoint, point.header_kpa);
-    for (place, cell) in unit.rejection.iter().map(|id| &site.rejection[id.0]).enumerate() {
-        setpoints.put(cell.points.enable, f64::from(u8::from(place < point.units)));
-        setpoints.put(cell.points.supply_temperature_setpoint, point.water_c);
+    let rejecting = &point.rejecting;
+    for cell in unit.rejection.iter().map(|id| &site.rejection[id.0]) {
+        setpoints.put(cell.points.enable, 0.0);
+    }
+    for (chillers, count, leaving_c) in [
+        (false, rejecting.units, rejecting.leaving_c),
+        (true, rejecting.chillers, point.water_c),
+    ] {
+        for (place, id) in in_service(site, unit, learned, chillers).enumerate() {
+            let cell = &site.rejection[id.0];
+            setpoints.put(cell.points.enable, f64::from(u8::from(place < count)));
+            setpoints.put(cell.points.supply_temperature_setpoint, leaving_c);
+        }
     }
     for (reuse, valve) in unit.reuse.iter().zip(&point.export) {
         setpoints.put(site.reuse[reuse.0].points.valve_setpoint, *valve);
     }
+}
+
+/// What has come up and what has gone.
+fn news(before: &[Finding], now: &[Finding]) -> Vec<Event> {
+    let same = |a: &Finding, b: &Finding| a.code == b.code && a.subject == b.subject;
+    let come = now
+        .iter()
+        .filter(|finding| !before.iter().any(|known| same(known, finding)));
+    let gone = before
+        .iter()
+        .filter(|known| !now.iter().any(|finding| same(known, finding)));
+    let come = come.map(|finding| Event {
+        severity: Severity::Warning,
+        code: finding.code.clone(),
+        subject: finding.subject.clone(),
+        text: finding.text.clone(),
+    });
+    let gone = gone.map(|finding| Event {
+        severity: Severity::Info,
+        code: format!("{}_over", finding.code),
+        subject: finding.subject.clone(),
+        text: "back to what it should be".to_owned(),
+    });
+    come.chain(gone).collect()
 }
 
 /// The outdoor air, where it is known.

@@ -29,6 +29,17 @@ pub(super) struct Binding {
     pub limit: Binds,
 }
 
+/// By how much limits are widened, to ask what they cost.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(super) struct Slack {
+    /// Coolant supply, K.
+    pub coolant_k: f64,
+    /// Chips and coolant return, K.
+    pub rack_k: f64,
+    /// Pressure difference of the CDUs, kPa.
+    pub pressure_kpa: f64,
+}
+
 /// The limits that racks are held to.
 pub(super) fn rack_limits(limits: &Limits) -> RackLimits {
     RackLimits {
@@ -76,6 +87,15 @@ impl<'a> CduNeed<'a> {
             coolant: unit.nameplate.coolant,
             limits: rack_limits(&site.limits),
         }
+    }
+
+    /// The same with wider limits.
+    pub(super) fn widened(mut self, slack: &Slack) -> Self {
+        self.limits.margin_k -= slack.rack_k;
+        self.limits.step_margin_k -= slack.rack_k;
+        self.limits.return_c += slack.rack_k;
+        self.limits.step_return_c += slack.rack_k;
+        self
     }
 
     /// Share of the CDU's nameplate flow at which each of its racks keeps every limit at a coolant supply, and what binds.

@@ -3,15 +3,37 @@
 use super::evaluate::OperatingPoint;
 use super::model::rack::Binds;
 use crate::control::View;
-use crate::snapshot::{HeatSource, PlanReport};
+use crate::site::RejectionKind;
+use crate::snapshot::{Finding, HeatSource, PlanReport};
+use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
 /// CDUs named in the sentence at most.
 const NAMED: usize = 2;
 
+/// What is said beside the plan itself.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub(super) struct Asides {
+    pub as_found_per_h: Option<f64>,
+    pub worth_per_h: Vec<(String, f64)>,
+    pub findings: Vec<Finding>,
+    /// When the prices of limits were last asked for.
+    pub asked_mono_ms: Option<u64>,
+}
+
 /// Reasons for the points chosen.
-pub(super) fn report(view: &View<'_>, points: &[OperatingPoint], last: &[OperatingPoint]) -> PlanReport {
-    let mut report = PlanReport::default();
+pub(super) fn report(
+    view: &View<'_>,
+    points: &[OperatingPoint],
+    last: &[OperatingPoint],
+    asides: &Asides,
+) -> PlanReport {
+    let mut report = PlanReport {
+        as_found_per_h: asides.as_found_per_h,
+        worth_per_h: asides.worth_per_h.clone(),
+        findings: asides.findings.clone(),
+        ..PlanReport::default()
+    };
     let mut cooling_kw = 0.0;
     for (id, point) in points.iter().enumerate() {
         let unit = &view.site.loops[id];
@@ -32,6 +54,7 @@ pub(super) fn report(view: &View<'_>, points: &[OperatingPoint], last: &[Operati
             ("CDU pumps", costs.cdu_pumps),
             ("facility pumps", costs.facility_pumps),
             ("heat-rejection fans", costs.rejection_fans),
+            ("chillers", costs.chillers),
             ("air fans", costs.air_fans),
             ("water", costs.water),
             ("heat sold", -costs.heat_sold),
@@ -65,11 +88,10 @@ fn sentence(view: &View<'_>, id: usize, point: &OperatingPoint, last: Option<&Op
     // Writing to a string cannot fail.
     let _infallible = write!(
         text,
-        "{}: water {change} {:.1} degC with {} of {} units, coolant at {low:.1} to {high:.1} degC",
+        "{}: water {change} {:.1} degC with {}, coolant at {low:.1} to {high:.1} degC",
         unit.name,
         point.water_c,
-        point.units,
-        unit.rejection.len(),
+        machines(view, id, point),
     );
     if point.short > 0.0 {
         text.push_str("; not every limit can be kept, so cooling comes before cost");
@@ -89,6 +111,31 @@ fn sentence(view: &View<'_>, id: usize, point: &OperatingPoint, last: Option<&Op
         }
     }
     text.push('.');
+}
+
+/// Which machines run, such as "2 of 3 cells and 1 of 3 chillers".
+fn machines(view: &View<'_>, id: usize, point: &OperatingPoint) -> String {
+    let kinds = view.site.loops[id]
+        .rejection
+        .iter()
+        .map(|id| view.site.rejection[id.0].nameplate.kind);
+    let kinds: Vec<RejectionKind> = kinds.collect();
+    let chillers = kinds.iter().filter(|kind| **kind == RejectionKind::Chiller).count();
+    let first = kinds.len() - chillers;
+    let cells = if kinds.contains(&RejectionKind::DryCooler) {
+        "dry coolers"
+    } else {
+        "cells"
+    };
+    let rejecting = &point.rejecting;
+    match (first, chillers) {
+        (0, all) => format!("{} of {all} chillers", rejecting.chillers),
+        (all, 0) => format!("{} of {all} {cells}", rejecting.units),
+        (first, chillers) => format!(
+            "{} of {first} {cells} and {} of {chillers} chillers",
+            rejecting.units, rejecting.chillers
+        ),
+    }
 }
 
 /// What asks for flow beyond the minimum, by the CDUs where it does.

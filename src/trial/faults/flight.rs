@@ -49,13 +49,7 @@ pub(super) fn core(site: &Site) -> Core {
     for zone in &mut site.zones {
         zone.authority = Authority::Full;
     }
-    let model = crate::forecast::JobModel::embedded();
-    Core {
-        site: Arc::new(site),
-        model_fingerprint: model.fingerprint(),
-        model: Arc::new(model),
-        fingerprints: false,
-    }
+    Core::new(Arc::new(site), Arc::new(crate::forecast::JobModel::embedded()), false)
 }
 
 /// The world of a seed, `year_s` after the start of the year.

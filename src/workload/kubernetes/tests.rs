@@ -174,12 +174,16 @@ async fn until(what: &str, done: impl Fn() -> bool) {
 }
 
 fn feed(url: &str, token: Secret, namespace: &str) -> Feed {
+    feed_over(url, token, namespace, "")
+}
+
+fn feed_over(url: &str, token: Secret, namespace: &str, ca_file: &str) -> Feed {
     let mut site: Site = load_embedded("demo").unwrap().unwrap();
     site.workload = WorkloadSettings::Kubernetes {
         url: url.to_owned(),
         namespace: namespace.to_owned(),
         token,
-        ca_file: String::new(),
+        ca_file: ca_file.to_owned(),
     };
     let begun = Instant::now();
     let wall_ms = jiff::Timestamp::now().as_millisecond();
@@ -471,6 +475,90 @@ async fn hostile_answers_are_refused_and_the_rest_goes_on() {
     server.event(PODS, "ADDED", &alone("b")).await;
     until("the next good one", || feed.queue().jobs.len() == 2).await;
     feed.shutdown().await;
+}
+
+/// Certificates by the openssl command: two authorities, and a server's by the first; `false` where it is not at hand.
+fn certificates(dir: &std::path::Path) -> bool {
+    std::fs::write(dir.join("names"), "subjectAltName=IP:127.0.0.1\n").unwrap();
+    let commands = [
+        "req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -subj /CN=ours -days 2",
+        "req -x509 -newkey rsa:2048 -nodes -keyout other.key -out other.pem -subj /CN=other -days 2",
+        "req -newkey rsa:2048 -nodes -keyout server.key -out server.csr -subj /CN=server",
+        "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile names -out server.pem",
+    ];
+    commands.iter().all(|command| {
+        let run = std::process::Command::new("openssl")
+            .args(command.split(' '))
+            .current_dir(dir)
+            .output();
+        run.is_ok_and(|run| run.status.success())
+    })
+}
+
+/// TLS before a plain server; answers the port.
+async fn with_tls(dir: &std::path::Path, plain: String) -> u16 {
+    use tokio_rustls::rustls::pki_types::pem::PemObject;
+    use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    use tokio_rustls::rustls::{ServerConfig, crypto};
+    let chain = vec![CertificateDer::from_pem_file(dir.join("server.pem")).unwrap()];
+    let key = PrivateKeyDer::from_pem_file(dir.join("server.key")).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let (acceptor, plain) = (acceptor.clone(), plain.clone());
+            tokio::spawn(async move {
+                let Ok(mut stream) = acceptor.accept(stream).await else {
+                    return;
+                };
+                let mut upstream = tokio::net::TcpStream::connect(plain).await.unwrap();
+                tokio::io::copy_bidirectional(&mut stream, &mut upstream).await.ok();
+            });
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn https_is_spoken_to_a_server_that_the_clusters_authority_vouches_for_and_to_no_other() {
+    let dir = tempfile::tempdir().unwrap();
+    if !certificates(dir.path()) {
+        eprintln!("skipped: the openssl command is not at hand");
+        return;
+    }
+    let (server, url) = Server::start().await;
+    server.list(PODS, 10, vec![alone("a")]);
+    let port = with_tls(dir.path(), url.trim_start_matches("http://").to_owned()).await;
+    let ca = |name: &str| dir.path().join(name).display().to_string();
+    let url = format!("https://127.0.0.1:{port}");
+    let trusted = feed_over(&url, Secret::Value("a-token".into()), "", &ca("ca.pem"));
+    until("the queue over TLS", || trusted.queue().jobs.len() == 1).await;
+    trusted.shutdown().await;
+    let foreign = feed_over(&url, Secret::Value("a-token".into()), "", &ca("other.pem"));
+    until("the refusal", || {
+        foreign
+            .status()
+            .last_error
+            .is_some_and(|error| error.contains("certificate"))
+    })
+    .await;
+    assert!(foreign.queue().jobs.is_empty());
+    foreign.shutdown().await;
+    let none = feed_over(&url, Secret::None, "", &ca("server.key"));
+    until("no authority", || {
+        none.status()
+            .last_error
+            .is_some_and(|error| error.contains("no certificate"))
+    })
+    .await;
+    none.shutdown().await;
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::workload::{FeedError, MOST_JOBS};
 use hyper::StatusCode;
 use serde::Deserialize;
 use serde_json::Value;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The server ends a watch after this long, s: its end is a sign of life, and the next goes on at once.
 const WATCH_S: u64 = 60;
@@ -78,11 +78,15 @@ pub(super) async fn follow(resource: &Resource, link: &Link<'_>) {
         };
         let broken = match listed {
             Ok(mut from) => {
-                link.with(|cluster| cluster.stands(resource.kind, true));
                 let broken = loop {
+                    let begun = Instant::now();
                     match watch(resource, link, &mut from).await {
                         Ok(()) => wait = RETRY.0,
                         Err(broken) => break broken,
+                    }
+                    if begun.elapsed() < RETRY.0 {
+                        // A server that ends every watch at once is not asked without end.
+                        tokio::time::sleep(RETRY.0).await;
                     }
                 };
                 if !matches!(broken, Broken::Gone) {

@@ -20,6 +20,16 @@ pub(crate) struct CduRatios {
     pub ua: f64,
     /// Primary flow through the open valve over the nameplate's law.
     pub primary: f64,
+    /// How long telling readings have shaped them.
+    pub told: Told,
+}
+
+/// Time of telling readings, s, up to a day.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub(crate) struct Told {
+    pub resistance: f64,
+    pub ua: f64,
+    pub primary: f64,
 }
 
 impl Default for CduRatios {
@@ -29,6 +39,7 @@ impl Default for CduRatios {
             pump: 1.0,
             ua: 1.0,
             primary: 1.0,
+            told: Told::default(),
         }
     }
 }

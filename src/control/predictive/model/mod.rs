@@ -9,10 +9,12 @@
 //! | `rack` | what flow a rack needs, and which limit asks for it |
 //! | `air` | an air unit and its room |
 //! | `rejection` | towers and dry coolers: fans, water |
+//! | `chiller` | compressors |
 //! | `facility` | a loop's pumps, and heat export |
 
 pub(super) mod air;
 pub(super) mod cdu;
+pub(super) mod chiller;
 pub(super) mod exchanger;
 pub(super) mod facility;
 pub(super) mod rack;

@@ -16,6 +16,10 @@ const EVAPORATION_KWH_KG: f64 = 2430.0 / 3600.0;
 const DRIFT_SHARE: f64 = 1e-5;
 /// Saturation efficiency of adiabatic pads (0.7 to 0.9).
 const PAD_EFFICIENCY: f64 = 0.8;
+/// Water that pads take beyond what evaporates, to stay clean, as a share of it.
+const PAD_BLEED: f64 = 0.25;
+/// Fan speed from which a dry cooler's own controller wets its pads: they start at full speed.
+const PADS_FROM: f64 = 1.0;
 
 /// What the air outside offers to heat rejection.
 #[derive(Debug, Clone, Copy)]
@@ -40,8 +44,8 @@ impl Duty {
 }
 
 /// Fan speed at which a tower cell or dry cooler does its duty, before limits; infinite where none does. `capacity` is the
-/// learned capacity over the nameplate's.
-pub(crate) fn fan_speed(plate: &RejectionNameplate, capacity: f64, duty: Duty, outdoors: &Outdoors) -> f64 {
+/// learned capacity over the nameplate's; `wet` are a dry cooler's pads.
+pub(crate) fn fan_speed(plate: &RejectionNameplate, capacity: f64, duty: Duty, outdoors: &Outdoors, wet: bool) -> f64 {
     let rated_range_k = plate.rated_kw / (plate.flow_lpm * carries(Coolant::Water));
     let range_k = duty.range_k();
     let (drive, rated_drive) = match plate.kind {
@@ -56,12 +60,7 @@ pub(crate) fn fan_speed(plate: &RejectionNameplate, capacity: f64, duty: Duty, o
             )
         }
         RejectionKind::DryCooler | RejectionKind::Chiller => {
-            let cooled_k = if plate.spray {
-                PAD_EFFICIENCY * (outdoors.dry_bulb_c - outdoors.wet_bulb_c)
-            } else {
-                0.0
-            };
-            let air_c = outdoors.dry_bulb_c - cooled_k;
+            let air_c = outdoors.dry_bulb_c - if wet { pads_cool_k(outdoors) } else { 0.0 };
             (
                 duty.leaving_c + 0.5 * range_k - air_c,
                 plate.approach_k + 0.5 * rated_range_k,
@@ -74,6 +73,24 @@ pub(crate) fn fan_speed(plate: &RejectionNameplate, capacity: f64, duty: Duty, o
     let flow = (duty.flow_lpm / plate.flow_lpm).max(0.05);
     let transfer = (duty.heat_kw / plate.rated_kw) * (rated_drive / drive) / capacity;
     libm::pow(transfer / libm::pow(flow, WATER_EXPONENT), 1.0 / AIR_EXPONENT)
+}
+
+/// How much colder pads make the air, K.
+fn pads_cool_k(outdoors: &Outdoors) -> f64 {
+    PAD_EFFICIENCY * (outdoors.dry_bulb_c - outdoors.wet_bulb_c)
+}
+
+/// Fan speed up to which a unit stays dry; no limit for one without pads.
+pub(crate) const fn dry_reach(plate: &RejectionNameplate) -> f64 {
+    if plate.spray { PADS_FROM } else { f64::INFINITY }
+}
+
+/// Water that the pads of a dry cooler take per hour at a fan speed, and what of it is led away, L.
+pub(crate) fn spray_l_per_h(plate: &RejectionNameplate, speed: f64, outdoors: &Outdoors) -> (f64, f64) {
+    // A coil's air carries about as much heat per kelvin as its water.
+    let air = speed * plate.flow_lpm * carries(Coolant::Water);
+    let evaporation = air * pads_cool_k(outdoors) / EVAPORATION_KWH_KG;
+    ((1.0 + PAD_BLEED) * evaporation, PAD_BLEED * evaporation)
 }
 
 /// The change of capacity that explains a fan speed other than the one believed.
@@ -133,7 +150,7 @@ mod tests {
         let site = load_embedded("demo").unwrap().unwrap();
         let plate = &site.rejection[0].nameplate;
         let (duty, outdoors) = design(plate);
-        assert!((fan_speed(plate, 1.0, duty, &outdoors) - 1.0).abs() < 1e-9);
+        assert!((fan_speed(plate, 1.0, duty, &outdoors, false) - 1.0).abs() < 1e-9);
         assert!((fan_kw(plate, 1.0) - plate.power_kw).abs() < 1e-9);
     }
 
@@ -146,7 +163,7 @@ mod tests {
             heat_kw: 0.5 * duty.heat_kw,
             ..duty
         };
-        let power = |duty, outdoors: &Outdoors| fan_kw(plate, fan_speed(plate, 1.0, duty, outdoors));
+        let power = |duty, outdoors: &Outdoors| fan_kw(plate, fan_speed(plate, 1.0, duty, outdoors, false));
         assert!(
             power(
                 Duty {
