@@ -96,7 +96,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         return tradeoff::run(&site, &options, &args.tradeoff, args.svg.as_deref());
     }
     if args.savings {
-        return savings::run(&site, options, args.json);
+        return savings::run(&site, &options, args.json);
     }
     let mut recorder = args
         .record
