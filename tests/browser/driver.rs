@@ -1,8 +1,8 @@
 //! A small WebDriver client (W3C) for a real Chromium: what a person does with mouse and keyboard, and what the page shows.
 
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -15,6 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A browser with one tab.
 pub(crate) struct Browser {
     driver: Child,
+    /// Kept open: it goes on talking.
+    _said: BufReader<ChildStdout>,
     port: u16,
     session: String,
 }
@@ -28,13 +30,15 @@ impl Browser {
             .stderr(Stdio::null())
             .spawn()
             .expect("chromedriver is missing: install chromium-driver");
-        let said = BufReader::new(driver.stdout.take().expect("its output"));
-        let port = said.lines().map_while(Result::ok).find_map(|line| {
+        let mut said = BufReader::new(driver.stdout.take().expect("its output"));
+        // It first says the port that it was asked for, 0, then the one that it has.
+        let port = said.by_ref().lines().map_while(Result::ok).find_map(|line| {
             let rest = line.split("on port ").nth(1)?;
-            rest.trim_end_matches('.').trim().parse().ok()
+            rest.trim().trim_end_matches('.').parse().ok().filter(|port| *port != 0)
         });
         let mut browser = Self {
             driver,
+            _said: said,
             port: port.expect("chromedriver says its port"),
             session: String::new(),
         };
