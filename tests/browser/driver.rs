@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// The key of an element's reference, by the standard.
@@ -75,10 +75,24 @@ impl Browser {
             .await
             .expect("chromedriver listens");
         stream.write_all(request.as_bytes()).await.expect("it reads");
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).await.expect("it answers");
-        let text = String::from_utf8_lossy(&answer);
-        let (_, body) = text.split_once("\r\n\r\n").expect("an HTTP answer");
+        // chromedriver keeps the connection, whatever it is asked: read as much as it says.
+        let mut reader = tokio::io::BufReader::new(stream);
+        let mut length = 0;
+        loop {
+            let mut line = String::new();
+            reader.read_line(&mut line).await.expect("it answers");
+            if line.trim().is_empty() {
+                break;
+            }
+            if let Some((name, value)) = line.split_once(':')
+                && name.eq_ignore_ascii_case("content-length")
+            {
+                length = value.trim().parse().expect("a length");
+            }
+        }
+        let mut bytes = vec![0; length];
+        reader.read_exact(&mut bytes).await.expect("its whole answer");
+        let body = std::str::from_utf8(&bytes).expect("text");
         let value: Value = serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {body}"));
         value["value"].clone()
     }
