@@ -288,7 +288,7 @@ mod tests {
         // A crash tears the last line: the next appointment does not suffer.
         fs::write(
             models.history_file(),
-            fs::read(models.history_file()).unwrap()[..30].to_vec(),
+            &fs::read(models.history_file()).unwrap()[..30],
         )
         .unwrap();
         models.appoint(&second, 3, "again").unwrap();

@@ -1,3 +1,4 @@
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 //! The building system's heartbeat, enable and override; pinned limits: checklist items 2, 3, 4.
 
 use super::bench::{Bench, PRESSURE};
