@@ -4,7 +4,7 @@ use super::problem::Problem;
 use super::shapes;
 use crate::cycle::CycleRecord;
 use crate::site::{Authority, Site, StrategyKind, ZoneId};
-use crate::snapshot::{Author, Request, RequestKind};
+use crate::snapshot::{Author, LoadLimit, Request, RequestKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -30,13 +30,22 @@ pub(super) enum Body {
         #[schemars(schema_with = "shapes::strategy")]
         strategy: StrategyKind,
     },
+    /// Keep the power of cooling at or below `cooling_kw`, or cut it by the share `cut`, from `in_s` seconds on.
+    SetLoadTarget {
+        cooling_kw: Option<f64>,
+        cut: Option<f64>,
+        in_s: f64,
+        for_s: f64,
+    },
+    /// End a load target.
+    ClearLoadTarget {},
     /// Release every zone to the plant as found, and observe.
     // Braces, since serde does not deny unknown fields of a unit variant.
     Stop {},
 }
 
 /// What the bodies look like, for the error messages.
-const FORMS: &str = r#"{"kind": "override", "tag": "cdu1.secondary_supply_temperature_setpoint", "value": 30, "for_s": 1800}, {"kind": "clear_override", "tag": ...}, {"kind": "set_authority", "zone": ..., "authority": "observe"|"advise"|"bounded"|"full"}, {"kind": "set_strategy", "strategy": "fixed"|"trim_respond"|"predictive"} or {"kind": "stop"}"#;
+const FORMS: &str = r#"{"kind": "override", "tag": "cdu1.secondary_supply_temperature_setpoint", "value": 30, "for_s": 1800}, {"kind": "clear_override", "tag": ...}, {"kind": "set_authority", "zone": ..., "authority": "observe"|"advise"|"bounded"|"full"}, {"kind": "set_strategy", "strategy": "fixed"|"trim_respond"|"predictive"}, {"kind": "set_load_target", "cut": 0.15, "in_s": 900, "for_s": 1800} (or "cooling_kw": 120 in place of "cut"), {"kind": "clear_load_target"} or {"kind": "stop"}"#;
 
 /// The request in a body, by its author.
 pub(super) fn parse(site: &Site, body: &[u8]) -> Result<Request, Problem> {
@@ -59,6 +68,13 @@ pub(super) fn parse(site: &Site, body: &[u8]) -> Result<Request, Problem> {
             }
         }
         Body::SetStrategy { strategy } => RequestKind::SetStrategy { strategy },
+        Body::SetLoadTarget {
+            cooling_kw,
+            cut,
+            in_s,
+            for_s,
+        } => load_target_of(cooling_kw, cut, in_s, for_s)?,
+        Body::ClearLoadTarget {} => RequestKind::ClearLoadTarget,
         Body::Stop {} => RequestKind::Stop,
     };
     Ok(Request {
@@ -89,6 +105,26 @@ fn override_of(site: &Site, tag: &str, value: f64, for_s: f64) -> Result<Request
         )));
     }
     Ok(RequestKind::Override { point, value, for_s })
+}
+
+fn load_target_of(cooling_kw: Option<f64>, cut: Option<f64>, in_s: f64, for_s: f64) -> Result<RequestKind, Problem> {
+    let limit = match (cooling_kw, cut) {
+        (Some(kw), None) if kw > 0.0 && kw.is_finite() => LoadLimit::Kilowatts(kw),
+        (None, Some(cut)) if (0.0..=0.9).contains(&cut) => LoadLimit::Cut(cut),
+        _ => {
+            return Err(Problem::bad_request(
+                "a load target needs one limit: send `cooling_kw` above 0, or `cut` from 0 to 0.9".to_owned(),
+            ));
+        }
+    };
+    if !(0.0..=86_400.0).contains(&in_s) || !(60.0..=86_400.0).contains(&for_s) {
+        return Err(Problem::bad_request(
+            "a load target begins within a day and lasts a minute to a day: send `in_s` from 0 to 86400 and `for_s` \
+             from 60 to 86400"
+                .to_owned(),
+        ));
+    }
+    Ok(RequestKind::SetLoadTarget { limit, in_s, for_s })
 }
 
 fn unknown_tag(tag: &str) -> Problem {
@@ -150,6 +186,14 @@ impl Answer {
                     ));
                 }
             }
+            RequestKind::SetLoadTarget { .. } => {
+                answer.accepted = record.plan.report.load_target.is_some();
+                answer.note_code("request_refused", record);
+                if record.plan.strategy != StrategyKind::Predictive {
+                    answer.notes.push("only predictive holds a load target".to_owned());
+                }
+            }
+            RequestKind::ClearLoadTarget => answer.accepted = record.plan.report.load_target.is_none(),
             RequestKind::Stop => {
                 answer.accepted = record
                     .safety
@@ -159,6 +203,11 @@ impl Answer {
             }
         }
         answer
+    }
+
+    fn note_code(&mut self, code: &str, record: &CycleRecord) {
+        let events = record.events.iter().filter(|event| event.code == code);
+        self.notes.extend(events.map(|event| event.text.clone()));
     }
 
     fn note_tag(&mut self, tag: &str, record: &CycleRecord) {

@@ -51,6 +51,14 @@ pub fn step(core: &Core, mind: &mut Mind, inputs: Inputs, now: Now) -> Outcome {
     mind.cycle += 1;
     let mut events = adopt_strategy(mind, &inputs.requests);
 
+    events.extend(control::hear(
+        site,
+        &inputs.snapshot,
+        &inputs.requests,
+        &mut mind.control,
+        now,
+    ));
+
     let facts = safety::assess(site, &inputs.snapshot, &mut mind.safety, now);
     let heat = forecast::forecast(
         site,

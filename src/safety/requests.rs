@@ -46,7 +46,7 @@ pub(super) fn hear(site: &Site, requests: &[Request], state: &mut State, notices
                 let text = "stops Isotherm: every point is given back to the plant as found".into();
                 (site.name.clone(), Ok(("stopped", text)))
             }
-            RequestKind::SetStrategy { .. } => continue,
+            RequestKind::SetStrategy { .. } | RequestKind::SetLoadTarget { .. } | RequestKind::ClearLoadTarget => continue,
         };
         match outcome {
             Ok((code, text)) => notices.tell(Severity::Warning, code, subject, format!("{who} {text}")),

@@ -6,6 +6,7 @@
 mod clock;
 mod contender;
 mod disturbance;
+mod grid_event;
 mod hall;
 mod history;
 mod jobs;
@@ -24,6 +25,7 @@ mod world;
 
 pub use contender::Contender;
 pub use disturbance::Disturbance;
+pub use grid_event::{GridEvent, GridScore};
 pub use hall::{HallError, HallOptions, SimulatedHall};
 pub use history::synthetic_history;
 pub use matrix::{Cell, Matrix, MatrixError, MatrixResult, SiteLoads, Summary, run_cells, summarise};

@@ -224,6 +224,7 @@ mod tests {
                 .map(|name| name.parse::<Contender>().unwrap())
                 .to_vec(),
             disturbance: Disturbance::default(),
+            grid_event: None,
             model: None,
         };
         run(&site, &options, |_, _| {}).unwrap()

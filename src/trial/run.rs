@@ -3,6 +3,7 @@
 use super::clock::VirtualClock;
 use super::contender::Contender;
 use super::disturbance::Disturbance;
+use super::grid_event::{Grid, GridEvent};
 use super::jobs::Queue;
 use super::money::Money;
 use super::oracle::Oracle;
@@ -11,11 +12,11 @@ use super::score::{Run, Scored, Trial};
 use super::signals::Signals;
 use super::watch::{Mark, Watch};
 use super::world::{Load, WeatherSource, WorldError, build_world, start_s};
-use crate::cycle::{Core, Inputs, Mind, step};
+use crate::cycle::{Core, CycleRecord, Inputs, Mind, step};
 use crate::forecast::JobModel;
 use crate::ledger::Totals as Books;
 use crate::site::{Authority, Site};
-use crate::snapshot::Now;
+use crate::snapshot::{Now, Request};
 use simulators::world::World;
 use std::sync::Arc;
 use std::time::Instant;
@@ -43,6 +44,8 @@ pub struct Options {
     pub strategies: Vec<Contender>,
     /// How the plant differs from its drawings beyond what is usual.
     pub disturbance: Disturbance,
+    /// A grid's cut of the power of cooling.
+    pub grid_event: Option<GridEvent>,
     /// A trained model in place of the embedded one.
     pub model: Option<JobModel>,
 }
@@ -85,7 +88,7 @@ pub fn run(site: &Site, options: &Options, mut progress: impl FnMut(Contender, f
             fingerprints: false,
         };
         let share = |part: f64| done as f64 + part;
-        let run = run_one(&core, *strategy, world.clone(), options.days, |part| {
+        let run = run_one(&core, *strategy, world.clone(), options, |part| {
             progress(*strategy, share(part));
         });
         trial.runs.push(run);
@@ -110,15 +113,22 @@ enum Pilot<'a> {
 
 impl Pilot<'_> {
     /// One cycle's commands, written to the plant; answers the books.
-    fn turn(&mut self, bench: &Bench<'_>, world: &mut World, now: Now) -> Books {
+    fn turn(
+        &mut self,
+        bench: &Bench<'_>,
+        world: &mut World,
+        now: Now,
+        requests: Vec<Request>,
+    ) -> (Books, Option<CycleRecord>) {
         match self {
             Self::Service(mind, queue) => {
-                let inputs = bench.inputs(world, queue, now);
+                let mut inputs = bench.inputs(world, queue, now);
+                inputs.requests = requests;
                 let outcome = step(bench.core, mind, inputs, now);
                 bench.signals.apply(world.plant_mut(), &outcome.commands);
-                outcome.record.account.total
+                (outcome.record.account.total.clone(), Some(outcome.record))
             }
-            Self::Oracle(oracle) => oracle.turn(world, now),
+            Self::Oracle(oracle) => (oracle.turn(world, now), None),
         }
     }
 
@@ -142,7 +152,14 @@ impl Bench<'_> {
     }
 }
 
-fn run_one(core: &Core, contender: Contender, mut world: World, days: f64, mut progress: impl FnMut(f64)) -> Run {
+fn run_one(
+    core: &Core,
+    contender: Contender,
+    mut world: World,
+    options: &Options,
+    mut progress: impl FnMut(f64),
+) -> Run {
+    let days = options.days;
     let site = &*core.site;
     let bench = Bench {
         core,
@@ -162,7 +179,7 @@ fn run_one(core: &Core, contender: Contender, mut world: World, days: f64, mut p
     let mut books_before = Books::default();
     for _ in 0..cycles(WARM_UP_S, cycle_s) {
         let now = bench.clock.now(&world);
-        books_before = pilot.turn(&bench, &mut world, now);
+        books_before = pilot.turn(&bench, &mut world, now, Vec::new()).0;
         pass(&mut world, None, cycle_s);
     }
     let truth_before = world.plant().totals();
@@ -170,13 +187,20 @@ fn run_one(core: &Core, contender: Contender, mut world: World, days: f64, mut p
     let mut money = Money::default();
     let mut books = books_before.clone();
     let count = cycles(days * 86_400.0, cycle_s);
+    let mut grid = options.grid_event.map(Grid::new);
     let mut before = truth_before.clone();
     for cycle in 0..count {
         let now = bench.clock.now(&world);
-        books = pilot.turn(&bench, &mut world, now);
+        let elapsed_s = cycle as f64 * cycle_s;
+        let requests = grid.as_mut().map_or_else(Vec::new, |grid| grid.requests(elapsed_s));
+        let (totals, record) = pilot.turn(&bench, &mut world, now, requests);
+        books = totals;
         pass(&mut world, Some(&mut watch), cycle_s);
         let after = world.plant().totals();
         money.add(site, now, &before, &after);
+        if let Some(grid) = &mut grid {
+            grid.observe(elapsed_s, record.as_ref(), after.cooling_kwh - before.cooling_kwh);
+        }
         before = after;
         if cycle % 256 == 0 {
             progress(cycle as f64 / count as f64);
@@ -191,6 +215,7 @@ fn run_one(core: &Core, contender: Contender, mut world: World, days: f64, mut p
         books: (&books_before, &books),
         watch: &watch,
         money: &money,
+        grid: grid.and_then(|grid| grid.score(cycle_s)),
     }
     .run()
 }

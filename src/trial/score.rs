@@ -1,5 +1,6 @@
 //! What a run is judged by.
 
+use super::grid_event::GridScore;
 use super::money::Money;
 use super::watch::Watch;
 use crate::ledger::Totals as Books;
@@ -88,6 +89,8 @@ pub struct Run {
     pub share_of_bound: Option<f64>,
     /// The same by cooling energy, against the same bound.
     pub energy_share_of_bound: Option<f64>,
+    /// How far a grid event's target was met; `None` where there was none.
+    pub grid_event: Option<GridScore>,
 }
 
 /// What a finished run is scored from.
@@ -101,6 +104,7 @@ pub(super) struct Scored<'a> {
     pub(super) books: (&'a Books, &'a Books),
     pub(super) watch: &'a Watch,
     pub(super) money: &'a Money,
+    pub(super) grid: Option<GridScore>,
 }
 
 impl Scored<'_> {
@@ -157,6 +161,7 @@ impl Scored<'_> {
             cost_saving_vs_trim_respond: None,
             share_of_bound: None,
             energy_share_of_bound: None,
+            grid_event: self.grid.clone(),
         }
     }
 }

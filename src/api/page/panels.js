@@ -24,10 +24,29 @@ export function why(site, ask) {
     const lines = [...forecast.notes];
     if (control.binding.length) lines.unshift(T.binding(control.binding.join(", ")));
     if (control.changes.length) lines.unshift(`${T.changes(control.changes.length)}: ${control.changes[0].tag}, ${control.changes[0].why}`);
-    say(notes, lines.slice(0, 3).join(" · "));
+    lines.push(...reasons(control, site.currency));
+    for (const finding of control.findings) lines.unshift(T.finding(finding.subject, finding.text));
+    const load = control.load_target;
+    if (load) lines.unshift(T.loadTarget(quantity(load.target_kw, "kW"), quantity(load.measured_kw, "kW"), when(load.start_ms, "minute"), when(load.end_ms, "minute"), T.loadPhase[load.phase]));
+    say(notes, lines.slice(0, 5).join(" · "));
     set(notes, "title", lines.join("\n") || null);
     keyed(zones, view.zones, (zone) => zone.name, (zone) => zoneChip(zone.name, site, ask), (row, zone) => row.update(zone));
   };
+}
+
+// What the plan expects to cost, what the plant as found would, and what wider limits are worth.
+function reasons(control, currency) {
+  const money = (value) => `${number(value)} ${currency}`;
+  const lines = [];
+  const terms = control.cost_per_h.filter(([, value]) => Math.abs(value) > 1e-9);
+  if (terms.length) {
+    const sum = terms.reduce((total, [, value]) => total + value, 0);
+    const asFound = control.as_found_per_h === null ? "" : money(control.as_found_per_h);
+    lines.push(T.costs(money(sum), asFound, terms.map(([name, value]) => T.costTerm(name, money(value))).join(", ")));
+  }
+  const worth = control.worth_per_h.filter(([, value]) => value > 1e-9);
+  if (worth.length) lines.push(T.worth(worth.map(([name, value]) => T.worthTerm(name, money(value))).join(", ")));
+  return lines;
 }
 
 function zoneChip(name, site, ask) {

@@ -12,6 +12,7 @@
 //! | `health` | units and exchangers that are not what they should be |
 //! | `evaluate` | what a loop costs at a water temperature |
 //! | `choose` | the search for the cheapest point |
+//! | `relief` | meeting a load target |
 //! | `worth` | what limits cost |
 //! | `report` | the reasons, for a person |
 //!
@@ -26,14 +27,15 @@ mod learn;
 mod model;
 mod need;
 mod reject;
+mod relief;
 mod report;
 mod room;
 mod staging;
 mod worth;
 
 use super::{Setpoints, Strategy, View, value};
-use crate::site::StrategyKind;
-use crate::snapshot::{Event, Finding, Plan, PlanReport, PlanStatus, Severity};
+use crate::site::{FacilityLoop, StrategyKind};
+use crate::snapshot::{Event, Finding, LoadPhase, Plan, PlanReport, PlanStatus, Severity};
 use evaluate::{OperatingPoint, Trial};
 use learn::{Learned, air_heat_kw};
 use model::air::AirModel;
@@ -41,7 +43,8 @@ use model::cdu::CduModel;
 use model::facility;
 use model::rejection::Outdoors;
 use need::{CduNeed, Slack};
-use reject::in_service;
+use reject::{Stages, in_service};
+use relief::Relief;
 use room::ROOM_RESERVE_K;
 use staging::Switched;
 use serde::{Deserialize, Serialize};
@@ -67,6 +70,10 @@ pub(super) struct Predictive {
     chosen_mono_ms: Option<u64>,
     /// When each loop's heat rejection was last switched.
     switched: Vec<Switched>,
+    /// What each loop does about a load target; empty without one.
+    relief: Vec<Relief>,
+    /// The load target that is in force cannot be held within limits.
+    pub(super) unmet: bool,
     report: PlanReport,
     asides: report::Asides,
     /// Events that the cycle has not heard of yet.
@@ -97,7 +104,7 @@ impl Strategy for Predictive {
         }
         let mut setpoints = Setpoints::new(site);
         for (id, point) in self.chosen.iter().enumerate() {
-            put_loop(view, &self.learned, id, point, &mut setpoints);
+            put_loop(view, &self.learned, id, point, self.relief.get(id), &mut setpoints);
             self.put_cdus(view, id, point, &mut setpoints);
             self.put_air(view, id, point, &mut setpoints);
         }
@@ -115,9 +122,10 @@ impl Predictive {
     fn choose(&mut self, view: &View<'_>, outdoors: Outdoors) -> Result<(), String> {
         let last = std::mem::take(&mut self.chosen);
         self.switched.resize(view.site.loops.len(), Switched::default());
+        self.unmet = false;
         let mut chosen = Vec::with_capacity(last.len());
         for (id, unit) in view.site.loops.iter().enumerate() {
-            let trial = Trial::new(view, &self.learned, id, outdoors, &Slack::default())?;
+            let mut trial = Trial::new(view, &self.learned, id, outdoors, &Slack::default())?;
             let last = last.get(id);
             let rated_kw = unit.nameplate.pump_kw * unit.nameplate.pumps as f64;
             let litre_kw = rated_kw / facility::rated_flow_lpm(unit);
@@ -128,8 +136,12 @@ impl Predictive {
                 // Limits come before wear: what is out may start.
                 point = choose::choose(&trial, litre_kw, &self.switched[id].starting(&all, last, view.now), last);
             }
+            self.unmet |= relieve(view, id, &mut trial, &mut self.relief, &mut point);
             self.switched[id].note(last, &point, view.now);
             chosen.push(point);
+        }
+        if view.load.is_none() {
+            self.relief.clear();
         }
         let found = health::findings(view.site, &self.learned);
         let before = std::mem::replace(&mut self.learned.health.found, found.clone());
@@ -178,7 +190,14 @@ impl Predictive {
 }
 
 /// Setpoints of a loop's pumps, heat rejection and heat export.
-fn put_loop(view: &View<'_>, learned: &Learned, id: usize, point: &OperatingPoint, setpoints: &mut Setpoints<'_>) {
+fn put_loop(
+    view: &View<'_>,
+    learned: &Learned,
+    id: usize,
+    point: &OperatingPoint,
+    relief: Option<&Relief>,
+    setpoints: &mut Setpoints<'_>,
+) {
     let (site, unit) = (view.site, &view.site.loops[id]);
     setpoints.put(unit.points.differential_pressure_setpoint, point.header_kpa);
     let rejecting = &point.rejecting;
@@ -189,15 +208,79 @@ fn put_loop(view: &View<'_>, learned: &Learned, id: usize, point: &OperatingPoin
         (false, rejecting.units, rejecting.leaving_c),
         (true, rejecting.chillers, point.water_c),
     ] {
-        for (place, id) in in_service(site, unit, learned, chillers).enumerate() {
-            let cell = &site.rejection[id.0];
+        for (place, cell) in in_service(site, unit, learned, chillers).enumerate() {
+            let cell = &site.rejection[cell.0];
             setpoints.put(cell.points.enable, f64::from(u8::from(place < count)));
-            setpoints.put(cell.points.supply_temperature_setpoint, leaving_c);
+            let now_c = value(view, cell.points.leaving_temperature).or(value(view, unit.points.supply_temperature));
+            let setpoint_c = match (view.load, relief, now_c) {
+                (Some(load), Some(relief), Some(now_c)) => {
+                    relief::setpoint_c(view, id, &load, relief, now_c, leaving_c)
+                }
+                _ => leaving_c,
+            };
+            setpoints.put(cell.points.supply_temperature_setpoint, setpoint_c);
         }
     }
     for (reuse, valve) in unit.reuse.iter().zip(&point.export) {
         setpoints.put(site.reuse[reuse.0].points.valve_setpoint, *valve);
     }
+}
+
+/// Bends a loop's point towards a load target; answers whether the target cannot be held within limits.
+fn relieve(
+    view: &View<'_>,
+    id: usize,
+    trial: &mut Trial<'_>,
+    known: &mut Vec<Relief>,
+    point: &mut OperatingPoint,
+) -> bool {
+    let Some(load) = view.load.filter(|load| load.phase != LoadPhase::GivenUp) else {
+        return false;
+    };
+    // Loops share a target by their sizes.
+    let sites = &view.site.loops;
+    let rated_kw = |unit: &FacilityLoop| unit.nameplate.pump_kw * unit.nameplate.pumps as f64;
+    let share = rated_kw(&sites[id]) / sites.iter().map(rated_kw).sum::<f64>();
+    let fresh = Relief {
+        usual_c: point.water_c,
+        target_kw: share * load.kw,
+    };
+    let holding = matches!(load.phase, LoadPhase::Holding | LoadPhase::Recovering);
+    match known.get_mut(id) {
+        Some(known) if holding => *known = Relief { usual_c: known.usual_c, ..fresh },
+        Some(known) => *known = fresh,
+        None => known.push(fresh),
+    }
+    let mut hints = vec![usize::MAX; trial.cdus()];
+    let wanted_c = match load.phase {
+        LoadPhase::Precooling => {
+            let colder_k = relief::precool_k(trial, &sites[id], point, &load, share);
+            let coldest_c = trial.equipment.ambient_c().map_or(trial.water.0, |c| c + choose::LEAST_APPROACH_K);
+            (point.water_c - colder_k).max(coldest_c.min(point.water_c))
+        }
+        // The water is where it is; pumps and coolant are planned for that.
+        LoadPhase::Holding | LoadPhase::Recovering => {
+            value(view, sites[id].points.supply_temperature).unwrap_or(point.water_c)
+        }
+        LoadPhase::Announced | LoadPhase::GivenUp => return false,
+    };
+    let stages = Stages {
+        units: point.rejecting.units..=point.rejecting.units,
+        chillers: point.rejecting.chillers..=point.rejecting.chillers,
+    };
+    let wanted_c = wanted_c.clamp(trial.water.0, trial.water.1);
+    let bent = trial.at(wanted_c, point.litre_kw, &stages, &mut hints);
+    // Heat rejection alone may fall short of the water as it is: that is what storing means.
+    if bent.short - bent.rejecting.short > point.short - point.rejecting.short + 1e-9 {
+        return load.phase == LoadPhase::Holding;
+    }
+    let rejecting = reject::Rejecting { leaving_c: point.rejecting.leaving_c, ..bent.rejecting };
+    let usual_c = point.water_c;
+    *point = bent;
+    if load.phase == LoadPhase::Recovering {
+        point.water_c = usual_c;
+        point.rejecting = rejecting;
+    }    false
 }
 
 /// What has come up and what has gone.
@@ -248,7 +331,7 @@ mod tests {
         fn a_plan_keeps_every_limit_on_its_own_model(hall in any_hall()) {
             let mut predictive = Predictive::default();
             for second in [0, 60] {
-                let view = View { site: hall.site, snapshot: &hall.snapshot, heat: &hall.heat, now: now(second) };
+                let view = View { site: hall.site, snapshot: &hall.snapshot, heat: &hall.heat, now: now(second), load: None };
                 let plan = predictive.plan(&view).unwrap();
                 let point = &predictive.chosen[0];
                 if point.short > 0.0 {
