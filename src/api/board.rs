@@ -258,6 +258,8 @@ fn control(record: &CycleRecord) -> ControlView {
         as_found_per_h: plan.report.as_found_per_h,
         worth_per_h: plan.report.worth_per_h.clone(),
         findings: plan.report.findings.clone(),
+        model_error: plan.report.model_error,
+        commissioning: plan.report.commissioning,
         load_target: plan.report.load_target,
         changes: record.safety.changes.clone(),
     }

@@ -39,13 +39,15 @@ pub(super) enum Body {
     },
     /// End a load target.
     ClearLoadTarget {},
+    /// Begin step tests from which the model learns the plant, or end them.
+    Commission { begin: bool },
     /// Release every zone to the plant as found, and observe.
     // Braces, since serde does not deny unknown fields of a unit variant.
     Stop {},
 }
 
 /// What the bodies look like, for the error messages.
-const FORMS: &str = r#"{"kind": "override", "tag": "cdu1.secondary_supply_temperature_setpoint", "value": 30, "for_s": 1800}, {"kind": "clear_override", "tag": ...}, {"kind": "set_authority", "zone": ..., "authority": "observe"|"advise"|"bounded"|"full"}, {"kind": "set_strategy", "strategy": "fixed"|"trim_respond"|"predictive"}, {"kind": "set_load_target", "cut": 0.15, "in_s": 900, "for_s": 1800} (or "cooling_kw": 120 in place of "cut"), {"kind": "clear_load_target"} or {"kind": "stop"}"#;
+const FORMS: &str = r#"{"kind": "override", "tag": "cdu1.secondary_supply_temperature_setpoint", "value": 30, "for_s": 1800}, {"kind": "clear_override", "tag": ...}, {"kind": "set_authority", "zone": ..., "authority": "observe"|"advise"|"bounded"|"full"}, {"kind": "set_strategy", "strategy": "fixed"|"trim_respond"|"predictive"}, {"kind": "set_load_target", "cut": 0.15, "in_s": 900, "for_s": 1800} (or "cooling_kw": 120 in place of "cut"), {"kind": "clear_load_target"}, {"kind": "commission", "begin": true} or {"kind": "stop"}"#;
 
 /// The request in a body, by its author.
 pub(super) fn parse(site: &Site, body: &[u8]) -> Result<Request, Problem> {
@@ -75,6 +77,7 @@ pub(super) fn parse(site: &Site, body: &[u8]) -> Result<Request, Problem> {
             for_s,
         } => load_target_of(cooling_kw, cut, in_s, for_s)?,
         Body::ClearLoadTarget {} => RequestKind::ClearLoadTarget,
+        Body::Commission { begin } => RequestKind::Commission { begin },
         Body::Stop {} => RequestKind::Stop,
     };
     Ok(Request {
@@ -194,6 +197,12 @@ impl Answer {
                 }
             }
             RequestKind::ClearLoadTarget => answer.accepted = record.plan.report.load_target.is_none(),
+            RequestKind::Commission { begin } => {
+                answer.accepted = record.plan.report.commissioning.is_some() == begin;
+                if begin && record.plan.strategy != StrategyKind::Predictive {
+                    answer.notes.push("only predictive tests a plant".to_owned());
+                }
+            }
             RequestKind::Stop => {
                 answer.accepted = record
                     .safety

@@ -116,6 +116,18 @@ pub(super) struct Finding {
     text: String,
 }
 
+/// How far commissioning has come.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(super) struct Commissioning {
+    /// The present step test, from 1.
+    test: usize,
+    /// All of them.
+    tests: usize,
+    /// Tests that ended early.
+    ended_early: u32,
+}
+
 fn load_phase(_: &mut SchemaGenerator) -> Schema {
     one_of(&[
         LoadPhase::Announced,

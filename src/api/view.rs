@@ -144,6 +144,11 @@ pub struct ControlView {
     /// Equipment that is not what it should be.
     #[schemars(with = "Vec<shapes::Finding>")]
     pub findings: Vec<crate::snapshot::Finding>,
+    /// How far the model is off the metered power of cooling, as a share.
+    pub model_error: Option<f64>,
+    /// Step tests that are under way.
+    #[schemars(with = "Option<shapes::Commissioning>")]
+    pub commissioning: Option<crate::snapshot::Commissioning>,
     /// The load target that is announced or in force.
     #[schemars(with = "Option<shapes::LoadReport>")]
     pub load_target: Option<crate::snapshot::LoadReport>,

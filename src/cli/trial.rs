@@ -41,6 +41,9 @@ pub(super) struct Args {
     /// such as `cut=0.15,at_h=15,for_min=30,notice_min=15`.
     #[arg(long, value_name = "EVENT", conflicts_with = "matrix")]
     grid_event: Option<GridEvent>,
+    /// Begin with step tests from which the model learns the plant.
+    #[arg(long, conflicts_with = "matrix")]
+    commission: bool,
     /// How far every parameter of the plant is off its drawings at most, as a share up to 0.5.
     #[arg(long, default_value_t = 0.0, conflicts_with = "matrix")]
     parameters_off: f64,
@@ -107,6 +110,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             clogged_cdus: args.clogged_cdus,
             lost_cells: args.lost_cells,
         },
+        commission: args.commission,
         grid_event: args.grid_event,
         model: None,
     };
@@ -181,6 +185,10 @@ fn print(trial: &Trial, currency: &str) {
         line(name, value);
     }
     line(&format!("cooling cost {currency}"), &|run| format!("{:.2}", run.cost));
+    let hours = trial.runs.iter().map(|run| run.model_errors.len()).max().unwrap_or(0);
+    for hour in 0..hours {
+        line(&format!("model error after {hour} h"), &|run| percent(run.model_errors.get(hour).copied()));
+    }
     if trial.runs.iter().any(|run| run.grid_event.is_some()) {
         let rows: [GridRow; 4] = [
             ("grid event: target kW", |score| score.target_kw),

@@ -40,7 +40,7 @@ pub(super) struct LoadTargets {
 
 /// The target as a strategy sees it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct LoadNow {
+pub(crate) struct LoadNow {
     pub kw: f64,
     pub phase: LoadPhase,
     /// How long it will hold once it has begun, s.

@@ -21,7 +21,7 @@ mod tests;
 mod trim_respond;
 
 use crate::site::{Point, Site, StrategyKind, WriteSpec};
-use crate::snapshot::{Event, HeatForecast, Now, Plan, PlanStatus, Request, Snapshot};
+use crate::snapshot::{Event, HeatForecast, Now, Plan, PlanStatus, Request, RequestKind, Snapshot};
 use serde::{Deserialize, Serialize};
 use setpoints::Setpoints;
 use thermo::Quantity;
@@ -47,8 +47,13 @@ pub(crate) struct View<'a> {
     pub load: Option<load_target::LoadNow>,
 }
 
-/// Hears what is asked of control this cycle: load targets.
+/// Hears what is asked of control this cycle: load targets and commissioning.
 pub fn hear(site: &Site, snapshot: &Snapshot, requests: &[Request], state: &mut State, now: Now) -> Vec<Event> {
+    for request in requests {
+        if let RequestKind::Commission { begin } = request.kind {
+            state.predictive.commission(begin, now);
+        }
+    }
     state.load.hear(site, snapshot, requests, now)
 }
 
@@ -121,3 +126,12 @@ fn bounds<Q>(site: &Site, point: Option<Point<Q>>) -> Option<WriteSpec> {
 fn value<Q: Quantity>(view: &View<'_>, point: Option<Point<Q>>) -> Option<f64> {
     view.snapshot.get(point).map(Quantity::get)
 }
+
+// DEBUG-BEGIN
+impl State {
+    #[allow(missing_docs)]
+    pub fn debug(&self) -> String {
+        self.predictive.debug()
+    }
+}
+// DEBUG-END

@@ -46,7 +46,10 @@ pub(super) fn hear(site: &Site, requests: &[Request], state: &mut State, notices
                 let text = "stops Isotherm: every point is given back to the plant as found".into();
                 (site.name.clone(), Ok(("stopped", text)))
             }
-            RequestKind::SetStrategy { .. } | RequestKind::SetLoadTarget { .. } | RequestKind::ClearLoadTarget => continue,
+            RequestKind::SetStrategy { .. }
+            | RequestKind::SetLoadTarget { .. }
+            | RequestKind::ClearLoadTarget
+            | RequestKind::Commission { .. } => continue,
         };
         match outcome {
             Ok((code, text)) => notices.tell(Severity::Warning, code, subject, format!("{who} {text}")),

@@ -66,6 +66,21 @@ pub struct PlanReport {
     pub findings: Vec<Finding>,
     /// The load target that is announced or in force.
     pub load_target: Option<LoadReport>,
+    /// Step tests that are under way.
+    pub commissioning: Option<Commissioning>,
+    /// How far the model is off the metered power of cooling, as a share of it: a mean over some minutes.
+    pub model_error: Option<f64>,
+}
+
+/// How far commissioning has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Commissioning {
+    /// The present step test, from 1.
+    pub test: usize,
+    /// All of them.
+    pub tests: usize,
+    /// Tests that ended early.
+    pub ended_early: u32,
 }
 
 /// What is being done about a load target.

@@ -184,6 +184,7 @@ impl Matrix {
                                     seed: *seed,
                                     strategies: self.strategies.clone(),
                                     disturbance: plant.clone(),
+                                    commission: false,
                                     grid_event: self.grid_event,
                                     model: None,
                                 },

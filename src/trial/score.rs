@@ -91,6 +91,9 @@ pub struct Run {
     pub energy_share_of_bound: Option<f64>,
     /// How far a grid event's target was met; `None` where there was none.
     pub grid_event: Option<GridScore>,
+    /// Error of the model over the metered power of cooling, at the start and after each of the first hours, warm-up
+    /// included.
+    pub model_errors: Vec<f64>,
 }
 
 /// What a finished run is scored from.
@@ -105,6 +108,7 @@ pub(super) struct Scored<'a> {
     pub(super) watch: &'a Watch,
     pub(super) money: &'a Money,
     pub(super) grid: Option<GridScore>,
+    pub(super) model_errors: Vec<f64>,
 }
 
 impl Scored<'_> {
@@ -162,6 +166,7 @@ impl Scored<'_> {
             share_of_bound: None,
             energy_share_of_bound: None,
             grid_event: self.grid.clone(),
+            model_errors: self.model_errors.clone(),
         }
     }
 }

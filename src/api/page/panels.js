@@ -26,6 +26,8 @@ export function why(site, ask) {
     if (control.changes.length) lines.unshift(`${T.changes(control.changes.length)}: ${control.changes[0].tag}, ${control.changes[0].why}`);
     lines.push(...reasons(control, site.currency));
     for (const finding of control.findings) lines.unshift(T.finding(finding.subject, finding.text));
+    if (control.commissioning) lines.unshift(T.commissioning(control.commissioning.test, control.commissioning.tests));
+    if (control.model_error !== null) lines.push(T.modelError(`${number(100 * control.model_error, 1)} %`));
     const load = control.load_target;
     if (load) lines.unshift(T.loadTarget(quantity(load.target_kw, "kW"), quantity(load.measured_kw, "kW"), when(load.start_ms, "minute"), when(load.end_ms, "minute"), T.loadPhase[load.phase]));
     say(notes, lines.slice(0, 5).join(" · "));

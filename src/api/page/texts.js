@@ -31,6 +31,8 @@ export const T = {
   worth: (list) => `Worth of a wider limit: ${list}`,
   worthTerm: (name, money) => `${name} ${money}/h`,
   finding: (subject, text) => `${subject}: ${text}`,
+  commissioning: (test, tests) => `Commissioning: step test ${test} of ${tests}`,
+  modelError: (share) => `The model explains the power of cooling to ${share}`,
   loadPhase: { announced: "announced", precooling: "storing cold for it", holding: "being held", recovering: "over, giving off the stored warmth", given_up: "given up: limits come first" },
   loadTarget: (target, measured, from, to, phase) => `Load target ${target} from ${from} to ${to}, now ${measured}: ${phase}`,
   changes: (count) => (count === 1 ? "Safety changed 1 setpoint" : `Safety changed ${count} setpoints`),

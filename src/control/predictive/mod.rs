@@ -12,6 +12,8 @@
 //! | `health` | units and exchangers that are not what they should be |
 //! | `evaluate` | what a loop costs at a water temperature |
 //! | `choose` | the search for the cheapest point |
+//! | `commission` | step tests from which the model learns a plant |
+//! | `drift` | how well the model explains the meters |
 //! | `relief` | meeting a load target |
 //! | `worth` | what limits cost |
 //! | `report` | the reasons, for a person |
@@ -20,6 +22,8 @@
 //! needs of each CDU's flow and each room's air, so that pressure rises before heat arrives.
 
 mod choose;
+mod commission;
+mod drift;
 mod evaluate;
 mod health;
 mod ladder;
@@ -35,7 +39,8 @@ mod worth;
 
 use super::{Setpoints, Strategy, View, value};
 use crate::site::{FacilityLoop, StrategyKind};
-use crate::snapshot::{Event, Finding, LoadPhase, Plan, PlanReport, PlanStatus, Severity};
+use crate::snapshot::{Event, Finding, LoadPhase, Now, Plan, PlanReport, PlanStatus, Severity};
+use commission::{Bend, Commissioning};
 use evaluate::{OperatingPoint, Trial};
 use learn::{Learned, air_heat_kw};
 use model::air::AirModel;
@@ -54,6 +59,8 @@ use thermo::moist_air;
 const CHOICE_S: f64 = 60.0;
 /// Time between two looks at what limits cost, s.
 const ASIDES_S: f64 = 300.0;
+/// Time over which the model's error is averaged, s.
+const DRIFT_S: f64 = 600.0;
 /// Pressure above what the flow needs, as a factor: the local loop ripples.
 const PRESSURE_RESERVE: f64 = 1.04;
 /// Supply air colder per kelvin that a room is warmer than planned.
@@ -74,6 +81,10 @@ pub(super) struct Predictive {
     relief: Vec<Relief>,
     /// The load target that is in force cannot be held within limits.
     pub(super) unmet: bool,
+    /// Step tests that are under way.
+    commissioning: Option<Commissioning>,
+    /// Mean error of the model over the metered power.
+    model_error: Option<f64>,
     report: PlanReport,
     asides: report::Asides,
     /// Events that the cycle has not heard of yet.
@@ -94,7 +105,19 @@ impl Strategy for Predictive {
         if let Some(unit) = silent {
             return Err(format!("The supply temperature of {} is not known", unit.name));
         }
-        self.learned.update(view, &outdoors);
+        let elapsed_s = self.learned.update(view, &outdoors);
+        if let Some(error) = drift::error(view, &self.learned, &outdoors) {
+            let mean = self.model_error.get_or_insert(error);
+            *mean += (elapsed_s / DRIFT_S).min(1.0) * (error - *mean);
+        }
+        let bend = match &mut self.commissioning {
+            Some(tests) => tests.bend(view, &mut self.news),
+            None => None,
+        };
+        if bend.is_none() {
+            self.commissioning = None;
+        }
+        let bend = bend.unwrap_or(Bend::NONE);
         let due = self.chosen.len() != site.loops.len()
             || self
                 .chosen_mono_ms
@@ -104,20 +127,36 @@ impl Strategy for Predictive {
         }
         let mut setpoints = Setpoints::new(site);
         for (id, point) in self.chosen.iter().enumerate() {
-            put_loop(view, &self.learned, id, point, self.relief.get(id), &mut setpoints);
-            self.put_cdus(view, id, point, &mut setpoints);
-            self.put_air(view, id, point, &mut setpoints);
+            let (unit, switched) = (&site.loops[id], &mut self.switched[id]);
+            let boosted_kpa = switched.boosted_kpa(view, unit, point.header_kpa);
+            let header_kpa = bend.header * switched.nudged_kpa(view, unit, boosted_kpa);
+            let asked = Asked {
+                header_kpa,
+                colder_k: bend.water_k,
+                relief: self.relief.get(id),
+            };
+            put_loop(view, &self.learned, id, point, &asked, &mut setpoints);
+            self.put_cdus(view, id, point, &bend, &mut setpoints);
+            self.put_air(view, id, point, &bend, &mut setpoints);
         }
+        let mut report = self.report.clone();
+        report.commissioning = self.commissioning.map(|tests| tests.report());
+        report.model_error = self.model_error;
         Ok(Plan {
             strategy: StrategyKind::Predictive,
             status: PlanStatus::Complete,
             setpoints: setpoints.complete(),
-            report: self.report.clone(),
+            report,
         })
     }
 }
 
 impl Predictive {
+    /// Begins step tests, or ends them.
+    pub(super) fn commission(&mut self, begin: bool, now: Now) {
+        self.commissioning = begin.then(|| Commissioning::begin(now));
+    }
+
     /// Chooses every loop's operating point anew.
     fn choose(&mut self, view: &View<'_>, outdoors: Outdoors) -> Result<(), String> {
         let last = std::mem::take(&mut self.chosen);
@@ -159,23 +198,38 @@ impl Predictive {
     }
 
     /// Coolant setpoints: the temperature as chosen, the pressure for the fresh forecast.
-    fn put_cdus(&self, view: &View<'_>, id: usize, point: &OperatingPoint, setpoints: &mut Setpoints<'_>) {
+    fn put_cdus(
+        &self,
+        view: &View<'_>,
+        id: usize,
+        point: &OperatingPoint,
+        bend: &Bend,
+        setpoints: &mut Setpoints<'_>,
+    ) {
         for (cdu, supply_c) in view.site.loops[id].cdus.iter().zip(&point.supply_c) {
             let unit = &view.site.cdus[cdu.0];
             let model = CduModel::new(unit, self.learned.cdus[cdu.0]);
             // The coolant is where it is: what is warmer than planned needs more flow until it has come down.
             let now_c = value(view, unit.points.secondary_supply_temperature).map_or(*supply_c, |c| c.max(*supply_c));
             let (share, _) = CduNeed::new(view, &self.learned, cdu.0).flow_share(now_c);
-            let kpa = (model.pressure_kpa(share) * PRESSURE_RESERVE).min(f64::MAX);
+            let kpa = (bend.pressure[cdu.0 % 2] * model.pressure_kpa(share) * PRESSURE_RESERVE).min(f64::MAX);
+            let supply_c = bend.coolant_c(view, cdu.0, *supply_c);
             setpoints.put(unit.points.secondary_differential_pressure_setpoint, kpa);
-            setpoints.put(unit.points.secondary_supply_temperature_setpoint, *supply_c);
+            setpoints.put(unit.points.secondary_supply_temperature_setpoint, supply_c);
         }
     }
 
     /// Air setpoints: the fan as chosen; the air as cold as the fresh forecast needs, and colder where the room is warmer
     /// than planned. The fan does not answer a warm room: faster, it first pulls the hot aisle through a coil whose valve
     /// has yet to open.
-    fn put_air(&self, view: &View<'_>, id: usize, point: &OperatingPoint, setpoints: &mut Setpoints<'_>) {
+    fn put_air(
+        &self,
+        view: &View<'_>,
+        id: usize,
+        point: &OperatingPoint,
+        bend: &Bend,
+        setpoints: &mut Setpoints<'_>,
+    ) {
         let planned_c = view.site.limits.room_c.target - ROOM_RESERVE_K;
         let heat_kw = air_heat_kw(view, |band| band.peak_upper_kw(AIR_LEAD_S));
         for (air, (speed, supply_c)) in view.site.loops[id].air_units.iter().zip(&point.air) {
@@ -183,10 +237,17 @@ impl Predictive {
             let model = AirModel::new(unit, self.learned.air_units[air.0]);
             let warm_k = value(view, unit.points.room_temperature).map_or(ROOM_RESERVE_K, |c| (c - planned_c).max(0.0));
             let supply_c = model.supply_c(heat_kw, *speed, planned_c).min(*supply_c) - ROOM_GAIN * warm_k;
-            setpoints.put(unit.points.fan_speed_setpoint, *speed);
+            setpoints.put(unit.points.fan_speed_setpoint, bend.air * *speed);
             setpoints.put(unit.points.supply_air_temperature_setpoint, supply_c);
         }
     }
+}
+
+/// What is asked of a loop beside its point.
+struct Asked<'a> {
+    header_kpa: f64,
+    colder_k: f64,
+    relief: Option<&'a Relief>,
 }
 
 /// Setpoints of a loop's pumps, heat rejection and heat export.
@@ -195,11 +256,11 @@ fn put_loop(
     learned: &Learned,
     id: usize,
     point: &OperatingPoint,
-    relief: Option<&Relief>,
+    asked: &Asked<'_>,
     setpoints: &mut Setpoints<'_>,
 ) {
     let (site, unit) = (view.site, &view.site.loops[id]);
-    setpoints.put(unit.points.differential_pressure_setpoint, point.header_kpa);
+    setpoints.put(unit.points.differential_pressure_setpoint, asked.header_kpa);
     let rejecting = &point.rejecting;
     for cell in unit.rejection.iter().map(|id| &site.rejection[id.0]) {
         setpoints.put(cell.points.enable, 0.0);
@@ -212,13 +273,13 @@ fn put_loop(
             let cell = &site.rejection[cell.0];
             setpoints.put(cell.points.enable, f64::from(u8::from(place < count)));
             let now_c = value(view, cell.points.leaving_temperature).or(value(view, unit.points.supply_temperature));
-            let setpoint_c = match (view.load, relief, now_c) {
+            let setpoint_c = match (view.load, asked.relief, now_c) {
                 (Some(load), Some(relief), Some(now_c)) => {
                     relief::setpoint_c(view, id, &load, relief, now_c, leaving_c)
                 }
                 _ => leaving_c,
             };
-            setpoints.put(cell.points.supply_temperature_setpoint, setpoint_c);
+            setpoints.put(cell.points.supply_temperature_setpoint, setpoint_c - asked.colder_k);
         }
     }
     for (reuse, valve) in unit.reuse.iter().zip(&point.export) {
@@ -353,3 +414,15 @@ mod tests {
         }
     }
 }
+
+// DEBUG-BEGIN
+impl Predictive {
+    pub(crate) fn debug(&self) -> String {
+        let l = &self.learned;
+        let mean = |f: fn(&model::cdu::CduRatios) -> f64| l.cdus.iter().map(f).sum::<f64>() / l.cdus.len() as f64;
+        format!("res {:.2} pump {:.2} ua {:.2} prim {:.2} chip {:.2} lp {:.2} rej {:.2} ch {:.2} air {:?} dem {:?}",
+            mean(|r| r.resistance), mean(|r| r.pump), mean(|r| r.ua), mean(|r| r.primary),
+            l.chips.iter().sum::<f64>() / l.chips.len() as f64, l.pumps[0], l.rejection[0], l.chillers[0], l.air_units.first().map(|a| (a.heat, a.mixing, a.ua, a.water)), l.demand_kw)
+    }
+}
+// DEBUG-END
