@@ -80,7 +80,14 @@ fn hall(cdus: usize) -> Site {
     // Sections of Frontier's file, with every item of equipment taken out.
     let mut text = String::new();
     for section in sections(frontier) {
-        let item = ["[[cdu]]", "[[rack]]", "[[loop]]", "[[tower_cell]]", "[[air_unit]]", "[[meter]]"];
+        let item = [
+            "[[cdu]]",
+            "[[rack]]",
+            "[[loop]]",
+            "[[tower_cell]]",
+            "[[air_unit]]",
+            "[[meter]]",
+        ];
         if !item.iter().any(|head| section.starts_with(head)) {
             text.push_str(&section.replace("loop = \"loop1\"", ""));
         }
@@ -176,13 +183,17 @@ fn cycles(c: &mut Criterion) {
         for cycle in 0..CYCLES {
             black_box(step(&core, &mut mind, inputs(cycle), now(cycle)));
         }
-        group.bench_with_input(BenchmarkId::from_parameter(format!("{cdus} CDUs, {} racks", 10 * cdus)), &cdus, |b, _| {
-            b.iter_batched(
-                || (mind.clone(), inputs(2 * CYCLES)),
-                |(mut mind, inputs)| black_box(step(&core, &mut mind, inputs, now(2 * CYCLES))),
-                BatchSize::PerIteration,
-            );
-        });
+        group.bench_with_input(
+            BenchmarkId::from_parameter(format!("{cdus} CDUs, {} racks", 10 * cdus)),
+            &cdus,
+            |b, _| {
+                b.iter_batched(
+                    || (mind.clone(), inputs(2 * CYCLES)),
+                    |(mut mind, inputs)| black_box(step(&core, &mut mind, inputs, now(2 * CYCLES))),
+                    BatchSize::PerIteration,
+                );
+            },
+        );
     }
     group.finish();
 }

@@ -11,7 +11,14 @@ use std::path::Path;
 use std::time::Instant;
 
 /// Weathers of the comparison: dry bulb, degC, and relative humidity.
-const WEATHERS: [(f64, f64); 6] = [(2.0, 0.8), (10.0, 0.7), (16.0, 0.6), (22.0, 0.5), (28.0, 0.4), (30.0, 0.5)];
+const WEATHERS: [(f64, f64); 6] = [
+    (2.0, 0.8),
+    (10.0, 0.7),
+    (16.0, 0.6),
+    (22.0, 0.5),
+    (28.0, 0.4),
+    (30.0, 0.5),
+];
 /// Plans per weather whose time is averaged.
 const REPEATS: u32 = 200;
 
@@ -19,7 +26,10 @@ fn main() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers/small.toml");
     let site = load(&file).expect("small.toml is without mistakes");
     let results: Vec<_> = WEATHERS.iter().map(|weather| solve(&site, *weather)).collect();
-    println!("{}", json!({ "planned_with": "isotherm predictive", "results": results }));
+    println!(
+        "{}",
+        json!({ "planned_with": "isotherm predictive", "results": results })
+    );
 }
 
 fn solve(site: &Site, (dry_bulb, humidity): (f64, f64)) -> serde_json::Value {
@@ -30,7 +40,14 @@ fn solve(site: &Site, (dry_bulb, humidity): (f64, f64)) -> serde_json::Value {
     for _ in 0..REPEATS {
         // A newborn memory each time, so that every plan is a whole choice from nameplates.
         let mut state = State::default();
-        found = Some(plan(site, StrategyKind::Predictive, &snapshot, &heat, &mut state, now()));
+        found = Some(plan(
+            site,
+            StrategyKind::Predictive,
+            &snapshot,
+            &heat,
+            &mut state,
+            now(),
+        ));
     }
     let took = began.elapsed() / REPEATS;
     let plan = found.expect("planned at least once");

@@ -50,7 +50,7 @@ enum Command {
     Check(check::Args),
     /// Run strategies against a simulated plant in virtual time and compare them.
     #[cfg(feature = "sim")]
-    Trial(trial::Args),
+    Trial(Box<trial::Args>),
     /// Train a model of job power from finished jobs.
     Train(train::Args),
     /// Print the energy, water, heat, carbon and cost of each recorded day.

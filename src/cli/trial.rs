@@ -187,7 +187,9 @@ fn print(trial: &Trial, currency: &str) {
     line(&format!("cooling cost {currency}"), &|run| format!("{:.2}", run.cost));
     let hours = trial.runs.iter().map(|run| run.model_errors.len()).max().unwrap_or(0);
     for hour in 0..hours {
-        line(&format!("model error after {hour} h"), &|run| percent(run.model_errors.get(hour).copied()));
+        line(&format!("model error after {hour} h"), &|run| {
+            percent(run.model_errors.get(hour).copied())
+        });
     }
     if trial.runs.iter().any(|run| run.grid_event.is_some()) {
         let rows: [GridRow; 4] = [

@@ -74,7 +74,11 @@ impl LoadTargets {
                 },
                 RequestKind::ClearLoadTarget => {
                     self.target = None;
-                    (Severity::Info, "load_target_cleared", format!("{who} ends the load target"))
+                    (
+                        Severity::Info,
+                        "load_target_cleared",
+                        format!("{who} ends the load target"),
+                    )
                 }
                 _ => continue,
             };
@@ -84,7 +88,11 @@ impl LoadTargets {
             && now.mono_ms > target.end_ms + millis(RECOVERY_S)
         {
             self.target = None;
-            events.push(event(Severity::Info, "load_target_over", "the load target is over".to_owned()));
+            events.push(event(
+                Severity::Info,
+                "load_target_over",
+                "the load target is over".to_owned(),
+            ));
         }
         events
     }
@@ -163,7 +171,9 @@ impl LoadTargets {
     pub(super) fn report(&self, now: Now) -> Option<LoadReport> {
         let (target, seen) = (self.target?, self.now(now)?);
         let wall = |mono_ms: u64| {
-            let ahead = i64::try_from(mono_ms).unwrap_or(i64::MAX).saturating_sub_unsigned(now.mono_ms);
+            let ahead = i64::try_from(mono_ms)
+                .unwrap_or(i64::MAX)
+                .saturating_sub_unsigned(now.mono_ms);
             now.wall_ms.saturating_add(ahead)
         };
         Some(LoadReport {
@@ -207,13 +217,17 @@ fn measured_kw(site: &Site, snapshot: &Snapshot) -> Option<f64> {
     let equipment = site.cdus.iter().map(|unit| kw(unit.points.power));
     let equipment = equipment.chain(site.loops.iter().map(|unit| kw(unit.points.power)));
     let equipment = equipment.chain(site.rejection.iter().map(|unit| kw(unit.points.power)));
-    equipment.chain(site.air_units.iter().map(|unit| kw(unit.points.power))).sum()
+    equipment
+        .chain(site.air_units.iter().map(|unit| kw(unit.points.power)))
+        .sum()
 }
 
 /// Power of a loop's fans and compressors, kW.
 pub(super) fn shed_kw(view: &View<'_>, id: usize) -> Option<f64> {
     let units = view.site.loops[id].rejection.iter();
-    units.map(|id| value(view, view.site.rejection[id.0].points.power)).sum()
+    units
+        .map(|id| value(view, view.site.rejection[id.0].points.power))
+        .sum()
 }
 
 #[cfg(test)]
@@ -272,7 +286,10 @@ mod tests {
             LoadLimit::Kilowatts(-1.0),
             LoadLimit::Kilowatts(f64::NAN),
         ] {
-            assert_eq!(targets.hear(&site, &silent, &ask(limit), at(0))[0].code, "request_refused");
+            assert_eq!(
+                targets.hear(&site, &silent, &ask(limit), at(0))[0].code,
+                "request_refused"
+            );
         }
         assert!(targets.now(at(0)).is_none());
     }

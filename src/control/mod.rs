@@ -126,12 +126,3 @@ fn bounds<Q>(site: &Site, point: Option<Point<Q>>) -> Option<WriteSpec> {
 fn value<Q: Quantity>(view: &View<'_>, point: Option<Point<Q>>) -> Option<f64> {
     view.snapshot.get(point).map(Quantity::get)
 }
-
-// DEBUG-BEGIN
-impl State {
-    #[allow(missing_docs)]
-    pub fn debug(&self) -> String {
-        self.predictive.debug()
-    }
-}
-// DEBUG-END

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::site::{Direction, PointId, load_embedded};
-use crate::snapshot::{HORIZONS, HeatBand, HeatSource, Quality, Reading};
+use crate::snapshot::{Author, HORIZONS, HeatBand, HeatSource, LoadLimit, Quality, Reading};
 use proptest::prelude::*;
 use proptest::strategy::Strategy as _;
 use std::sync::OnceLock;
@@ -335,7 +335,11 @@ fn the_reasons_name_what_binds_and_what_it_costs() {
     assert!(report.sentence.starts_with("loop1: water"), "{}", report.sentence);
     assert!(report.sentence.contains("no queue"), "{}", report.sentence);
     assert_eq!(report.cost_per_h.len(), 7);
-    assert!(report.as_found_per_h.is_some_and(|cost| cost > report.cost_per_h.iter().map(|(_, cost)| cost).sum::<f64>()));
+    assert!(
+        report
+            .as_found_per_h
+            .is_some_and(|cost| cost > report.cost_per_h.iter().map(|(_, cost)| cost).sum::<f64>())
+    );
     assert_eq!(report.worth_per_h.len(), 3);
     assert!(report.worth_per_h.iter().all(|(_, money)| *money >= 0.0));
     assert!(
@@ -360,7 +364,11 @@ fn a_cell_that_stands_while_others_run_is_named_and_left_out() {
         last = Some(hall.plan(StrategyKind::Predictive, 60 * minute));
         said.extend(news(&mut hall.state));
     }
-    assert!(said.iter().any(|event| event.code == "unit_lost" && event.subject == "tower1"), "{said:?}");
+    assert!(
+        said.iter()
+            .any(|event| event.code == "unit_lost" && event.subject == "tower1"),
+        "{said:?}"
+    );
     let plan = last.unwrap();
     assert!(setpoint(demo(), &plan, "tower1.enable") < 0.5 && setpoint(demo(), &plan, "tower2.enable") > 0.5);
     assert!(plan.report.findings.iter().any(|finding| finding.subject == "tower1"));
@@ -371,10 +379,10 @@ fn a_load_target_is_met_by_warmer_water_and_its_absence_changes_nothing() {
     let mut hall = Hall::new(0.6);
     hall.settle(StrategyKind::Predictive, 5);
     let mut asked = hall.clone();
-    let request = crate::snapshot::Request {
-        author: crate::snapshot::Author::Operator("grid".into()),
+    let request = Request {
+        author: Author::Operator("grid".into()),
         kind: RequestKind::SetLoadTarget {
-            limit: crate::snapshot::LoadLimit::Kilowatts(1.0),
+            limit: LoadLimit::Kilowatts(1.0),
             in_s: 0.0,
             for_s: 1800.0,
         },
@@ -390,7 +398,12 @@ fn a_load_target_is_met_by_warmer_water_and_its_absence_changes_nothing() {
         asked.plan(StrategyKind::Predictive, 301),
     );
     assert!(with.report.load_target.is_some() && without.report.load_target.is_none());
-    assert!(water(&with) > water(&without) - 1e-9, "{} {}", water(&with), water(&without));
+    assert!(
+        water(&with) > water(&without) - 1e-9,
+        "{} {}",
+        water(&with),
+        water(&without)
+    );
 }
 
 #[test]
@@ -398,8 +411,8 @@ fn step_tests_only_cool_more_and_end_when_a_chip_leaves_its_target() {
     let mut plain = Hall::new(0.5);
     plain.settle(StrategyKind::Predictive, 3);
     let mut tested = plain.clone();
-    let begin = crate::snapshot::Request {
-        author: crate::snapshot::Author::Operator("engineer".into()),
+    let begin = Request {
+        author: Author::Operator("engineer".into()),
         kind: RequestKind::Commission { begin: true },
     };
     hear(demo(), &tested.snapshot, &[begin], &mut tested.state, now(180));
@@ -452,11 +465,23 @@ fn chillers_run_where_the_towers_do_not_do_it_and_stay_for_twenty_minutes() {
             .count()
     };
     let at = |snapshot: &Snapshot, state: &mut State, minute: u64| {
-        plan(&site, StrategyKind::Predictive, snapshot, &hall.heat, state, now(60 * minute))
+        plan(
+            &site,
+            StrategyKind::Predictive,
+            snapshot,
+            &hall.heat,
+            state,
+            now(60 * minute),
+        )
     };
     set(&mut snapshot, "weather.dry_bulb", 5.0);
     let cool = at(&snapshot, &mut state, 0);
-    assert_eq!((cool.status, running(&cool)), (PlanStatus::Complete, 0), "{}", cool.report.sentence);
+    assert_eq!(
+        (cool.status, running(&cool)),
+        (PlanStatus::Complete, 0),
+        "{}",
+        cool.report.sentence
+    );
     set(&mut snapshot, "weather.dry_bulb", 34.0);
     set(&mut snapshot, "weather.relative_humidity", 0.5);
     let warm = at(&snapshot, &mut state, 60);

@@ -40,7 +40,8 @@ impl FromStr for GridEvent {
     fn from_str(text: &str) -> Result<Self, String> {
         let mut event = Self::default();
         for part in text.split(',').filter(|part| !part.trim().is_empty()) {
-            let wrong = || format!("`{part}` is not a part of a grid event: write cut=0.15,at_h=15,for_min=30,notice_min=15");
+            let wrong =
+                || format!("`{part}` is not a part of a grid event: write cut=0.15,at_h=15,for_min=30,notice_min=15");
             let (name, value) = part.split_once('=').ok_or_else(wrong)?;
             let value: f64 = value.trim().parse().map_err(|_| wrong())?;
             let slot = match name.trim() {
@@ -140,11 +141,22 @@ impl Grid {
         let target_kw = self.target_kw?;
         let for_s = self.event.for_min * 60.0;
         let mean_kw = |from_s: f64, to_s: f64| {
-            let span = self.seen.iter().filter(|(s, _)| *s >= from_s - 1e-6 && *s < to_s - 1e-6);
+            let span = self
+                .seen
+                .iter()
+                .filter(|(s, _)| *s >= from_s - 1e-6 && *s < to_s - 1e-6);
             let (kwh, count) = span.fold((0.0, 0.0), |(sum, count), (_, kwh)| (sum + kwh, count + 1.0));
-            if count > 0.0 { kwh * 3600.0 / (count * cycle_s) } else { 0.0 }
+            if count > 0.0 {
+                kwh * 3600.0 / (count * cycle_s)
+            } else {
+                0.0
+            }
         };
-        let starts = self.seen.iter().map(|(s, _)| *s).filter(|s| s + WINDOW_S <= for_s + 1e-6);
+        let starts = self
+            .seen
+            .iter()
+            .map(|(s, _)| *s)
+            .filter(|s| s + WINDOW_S <= for_s + 1e-6);
         Some(GridScore {
             target_kw,
             mean_kw: mean_kw(0.0, for_s),
@@ -161,14 +173,25 @@ mod tests {
     #[test]
     fn an_event_is_read_and_mistakes_say_what_to_write() {
         let event: GridEvent = "cut=0.2, at_h=6".parse().unwrap();
-        assert_eq!(event, GridEvent { cut: 0.2, at_h: 6.0, ..GridEvent::default() });
+        assert_eq!(
+            event,
+            GridEvent {
+                cut: 0.2,
+                at_h: 6.0,
+                ..GridEvent::default()
+            }
+        );
         assert!("cut".parse::<GridEvent>().unwrap_err().contains("write cut=0.15"));
         assert!("cut=2".parse::<GridEvent>().unwrap_err().contains("write 0 to 0.9"));
     }
 
     #[test]
     fn the_score_is_that_of_the_event_alone() {
-        let mut grid = Grid::new(GridEvent { at_h: 1.0, for_min: 10.0, ..GridEvent::default() });
+        let mut grid = Grid::new(GridEvent {
+            at_h: 1.0,
+            for_min: 10.0,
+            ..GridEvent::default()
+        });
         assert!(grid.requests(0.0).is_empty());
         assert_eq!(grid.requests(2700.0).len(), 1);
         assert!(grid.requests(2760.0).is_empty(), "asked once");

@@ -212,30 +212,6 @@ fn run_one(
         let (totals, record) = pilot.turn(&bench, &mut world, now, requests);
         books = totals;
         note_error(&mut errors, world.elapsed_s(), record.as_ref());
-        if let (Some(record), true) = (&record, std::env::var("DUMP").is_ok() && cycle % (300.0 / cycle_s) as u64 == 0) {
-            let get = |tag: &str| world.plant().signal(tag).map_or(f64::NAN, |s| world.plant().truth(s));
-            let sum = |list: Vec<String>| list.iter().map(|t| get(t)).filter(|v| v.is_finite()).sum::<f64>();
-            let cdu = sum(site.cdus.iter().map(|c| format!("{}.power", c.name)).collect());
-            let rej = sum(site.rejection.iter().map(|c| format!("{}.power", c.name)).collect());
-            let air = sum(site.air_units.iter().map(|c| format!("{}.power", c.name)).collect());
-            let l = &site.loops[0].name;
-            let price = site.prices.energy_at(now.local_hour()) + site.prices.carbon_g_per_kwh_at(now.local_hour()) / 1000.0 * site.prices.carbon_per_kg;
-            let terms: Vec<String> = record.plan.report.cost_per_h.iter().map(|(n, v)| format!("{}={:.1}", &n[..5.min(n.len())], v / price)).collect();
-            let pick = |tag: String| record.commands.iter().find(|c| site.spec(c.point).tag == tag).map_or(f64::NAN, |c| c.value);
-            let vmax = site.cdus.iter().map(|c| get(&format!("{}.primary_valve_position", c.name))).fold(0.0, f64::max);
-            let over = site.cdus.iter().map(|c| get(&format!("{}.secondary_supply_temperature", c.name)) - pick(format!("{}.secondary_supply_temperature_setpoint", c.name))).fold(-9.0, f64::max);
-            let c0 = &site.cdus[0].name;
-            println!("{:6.2}h cdu {:.1} loop {:.1} rej {:.1} air {:.1} | {} | T {:.2} sp {:.2} ret {:.2} n {} flow {:.0} hdr {:.0}/{:.0} vmax {:.2} over {:.2} c0 {:.1}/{:.1} room {:.1} fan {:.2} sat {:.1} units {} short {} lr {} {}",
-                elapsed_s / 3600.0, cdu, get(&format!("{l}.power")), rej, air, terms.join(" "),
-                get(&format!("{l}.supply_temperature")), site.rejection.iter().map(|r| pick(format!("{}.supply_temperature_setpoint", r.name))).fold(99.0, f64::min), get(&format!("{l}.return_temperature")),
-                get(&format!("{l}.pumps_running")), get(&format!("{l}.flow")), get(&format!("{l}.differential_pressure")), pick(format!("{l}.differential_pressure_setpoint")), vmax, over,
-                get(&format!("{c0}.secondary_supply_temperature")), pick(format!("{c0}.secondary_supply_temperature_setpoint")),
-                get(&format!("{}.room_temperature", site.air_units[0].name)), get(&format!("{}.fan_speed", site.air_units[0].name)), get(&format!("{}.supply_air_temperature", site.air_units[0].name)),
-                site.rejection.iter().filter(|r| pick(format!("{}.enable", r.name)) > 0.5).count(),
-                record.plan.report.sentence.contains("not every limit"),
-                if let Pilot::Service(m, _) = &pilot { m.control.debug() } else { String::new() },
-                record.plan.report.binding.iter().map(|b| b.split(": ").nth(1).unwrap_or("").split(" of ").next().unwrap_or("").to_owned()).fold(std::collections::BTreeMap::<String, u32>::new(), |mut m, b| { *m.entry(b).or_default() += 1; m }).iter().map(|(k, v)| format!("{k}:{v}")).collect::<Vec<_>>().join(","));
-        }
         pass(&mut world, Some(&mut watch), cycle_s);
         let after = world.plant().totals();
         money.add(site, now, &before, &after);

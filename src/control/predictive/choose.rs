@@ -77,7 +77,9 @@ pub(super) fn choose(
         consider(at(best.water_c, litre_kw), &mut best);
     }
     match kept {
-        Some(kept) if best.rank() > kept.rank() - WORTH_MOVING * kept.costs.sum().abs() - starts(trial, &kept, &best) => {
+        Some(kept)
+            if best.rank() > kept.rank() - WORTH_MOVING * kept.costs.sum().abs() - starts(trial, &kept, &best) =>
+        {
             kept
         }
         _ => best,

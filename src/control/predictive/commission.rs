@@ -46,21 +46,61 @@ impl Bend {
 /// The tests, one after the other, with rests between those of one kind.
 const TESTS: [Bend; 18] = [
     Bend::NONE,
-    Bend { coolant_k: [4.0, 0.0], ..Bend::NONE },
-    Bend { coolant_k: [0.0, 4.0], ..Bend::NONE },
-    Bend { pressure: [1.6, 1.0], ..Bend::NONE },
-    Bend { pressure: [1.0, 1.6], ..Bend::NONE },
-    Bend { header: 1.5, ..Bend::NONE },
-    Bend { water_k: 2.0, ..Bend::NONE },
-    Bend { water_k: 4.0, ..Bend::NONE },
+    Bend {
+        coolant_k: [4.0, 0.0],
+        ..Bend::NONE
+    },
+    Bend {
+        coolant_k: [0.0, 4.0],
+        ..Bend::NONE
+    },
+    Bend {
+        pressure: [1.6, 1.0],
+        ..Bend::NONE
+    },
+    Bend {
+        pressure: [1.0, 1.6],
+        ..Bend::NONE
+    },
+    Bend {
+        header: 1.5,
+        ..Bend::NONE
+    },
+    Bend {
+        water_k: 2.0,
+        ..Bend::NONE
+    },
+    Bend {
+        water_k: 4.0,
+        ..Bend::NONE
+    },
     Bend { air: 1.4, ..Bend::NONE },
     Bend::NONE,
-    Bend { coolant_k: [7.0, 0.0], ..Bend::NONE },
-    Bend { coolant_k: [0.0, 7.0], ..Bend::NONE },
-    Bend { pressure: [2.2, 2.2], ..Bend::NONE },
-    Bend { header: 2.2, ..Bend::NONE },
-    Bend { water_k: 3.0, header: 1.5, ..Bend::NONE },
-    Bend { water_k: 1.0, ..Bend::NONE },
+    Bend {
+        coolant_k: [7.0, 0.0],
+        ..Bend::NONE
+    },
+    Bend {
+        coolant_k: [0.0, 7.0],
+        ..Bend::NONE
+    },
+    Bend {
+        pressure: [2.2, 2.2],
+        ..Bend::NONE
+    },
+    Bend {
+        header: 2.2,
+        ..Bend::NONE
+    },
+    Bend {
+        water_k: 3.0,
+        header: 1.5,
+        ..Bend::NONE
+    },
+    Bend {
+        water_k: 1.0,
+        ..Bend::NONE
+    },
     Bend { air: 1.8, ..Bend::NONE },
     Bend::NONE,
 ];
@@ -93,10 +133,15 @@ impl Commissioning {
             self.ended = false;
         }
         let Some(bend) = TESTS.get(self.test) else {
-            news.push(event(Severity::Info, "commissioning_done", "every step test is done".to_owned()));
+            news.push(event(
+                Severity::Info,
+                "commissioning_done",
+                "every step test is done".to_owned(),
+            ));
             return None;
         };
-        if !self.ended && *bend != Bend::NONE
+        if !self.ended
+            && *bend != Bend::NONE
             && let Some(why) = beyond_target(view)
         {
             self.ended = true;
@@ -104,7 +149,8 @@ impl Commissioning {
             let text = format!("step test {} of {} ended early: {why}", self.test + 1, TESTS.len());
             news.push(event(Severity::Warning, "step_test_ended", text));
             if self.ends >= ENDS {
-                let text = format!("{ENDS} step tests ended early: the plant is too close to its targets to be tested now");
+                let text =
+                    format!("{ENDS} step tests ended early: the plant is too close to its targets to be tested now");
                 news.push(event(Severity::Alarm, "commissioning_stopped", text));
                 return None;
             }

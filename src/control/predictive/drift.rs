@@ -32,7 +32,10 @@ pub(super) fn error(view: &View<'_>, learned: &Learned, outdoors: &Outdoors) -> 
     for (id, cdu) in site.cdus.iter().enumerate() {
         let model = CduModel::new(cdu, learned.cdus[id]);
         let kpa = value(view, cdu.points.secondary_differential_pressure);
-        sum.add(value(view, cdu.points.power), kpa.map(|kpa| model.pump_kw(model.flow_share(kpa))));
+        sum.add(
+            value(view, cdu.points.power),
+            kpa.map(|kpa| model.pump_kw(model.flow_share(kpa))),
+        );
     }
     for (id, unit) in site.loops.iter().enumerate() {
         let points = &unit.points;
@@ -42,7 +45,9 @@ pub(super) fn error(view: &View<'_>, learned: &Learned, outdoors: &Outdoors) -> 
             learned.pumps[id] * facility::pump_kw(unit, running, flow, kpa)
         });
         sum.add(value(view, points.power), pumps);
-        let Some(cells) = running_first_stage(view, unit) else { continue };
+        let Some(cells) = running_first_stage(view, unit) else {
+            continue;
+        };
         let back = value(view, points.return_temperature);
         let duty = flow.zip(back).map(|(flow, back)| Duty {
             heat_kw: flow * carries(Coolant::Water) * (back - cells.leaving_c) / cells.count,
@@ -50,7 +55,7 @@ pub(super) fn error(view: &View<'_>, learned: &Learned, outdoors: &Outdoors) -> 
             flow_lpm: flow / cells.count,
         });
         let fans = duty.map(|duty| {
-            let speed = fan_speed(cells.plate, learned.rejection[id], duty, outdoors, cells.wet);
+            let speed = fan_speed(cells.plate, learned.rejection[id].law, duty, outdoors, cells.wet);
             cells.count * fan_kw(cells.plate, speed.min(1.0))
         });
         sum.add(cells.power_kw, fans);

@@ -77,14 +77,14 @@ impl OperatingPoint {
 /// Power of everything but the heat rejection, kW.
 #[derive(Debug, Clone, Copy, Default)]
 struct Power {
-    cdus_kw: f64,
-    air_kw: f64,
-    pumps_kw: f64,
+    cdus: f64,
+    air: f64,
+    pumps: f64,
 }
 
 impl Power {
     fn sum(&self) -> f64 {
-        self.cdus_kw + self.air_kw + self.pumps_kw
+        self.cdus + self.air + self.pumps
     }
 }
 
@@ -182,9 +182,9 @@ impl<'a> Trial<'a> {
         short += (flow_lpm / facility::rated_flow_lpm(self.unit) - 1.0).clamp(0.0, 1.0);
         let header_kpa = needed_kpa.clamp(self.header.min, self.header.max);
         let power = Power {
-            cdus_kw: cdus.iter().map(|cdu| cdu.pump_kw).sum(),
-            air_kw: rooms.iter().map(|room| room.fan_kw).sum(),
-            pumps_kw: self.pumps_kw(flow_lpm, header_kpa),
+            cdus: cdus.iter().map(|cdu| cdu.pump_kw).sum(),
+            air: rooms.iter().map(|room| room.fan_kw).sum(),
+            pumps: self.pumps_kw(flow_lpm, header_kpa),
         };
         let (rejecting, export, costs) = self.shared(water_c, flow_lpm, &power, stages);
         OperatingPoint {
@@ -252,26 +252,29 @@ impl<'a> Trial<'a> {
         let kw = |count: f64| facility::pump_kw(self.unit, count, flow_lpm, header_kpa);
         let stays = count < self.unit.nameplate.pumps as f64
             && facility::pump_speed(self.unit, count, flow_lpm, header_kpa) > facility::STAGES.0;
-        let least = if stays { kw(count).min(kw(count + 1.0)) } else { kw(count) };
+        let least = if stays {
+            kw(count).min(kw(count + 1.0))
+        } else {
+            kw(count)
+        };
         self.learned.pumps[self.id] * least
     }
 
     /// Heat rejection, heat export and the cost of a flow of water that leaves at `water_c`.
     fn shared(&self, water_c: f64, flow_lpm: f64, power: &Power, stages: &Stages) -> (Rejecting, Vec<f64>, Costs) {
         let prices = &self.view.site.prices;
-        let rooms_kw =
-            air_heat_kw(self.view, |band| band.mean_kw[COST_HORIZON]) * self.unit.air_units.len() as f64;
+        let rooms_kw = air_heat_kw(self.view, |band| band.mean_kw[COST_HORIZON]) * self.unit.air_units.len() as f64;
         let heat_kw = self.racks_kw() + rooms_kw + power.sum();
         let carried = (flow_lpm * carries(Coolant::Water)).max(1e-6);
         let (export, reused_kw) = self.export(flow_lpm, water_c + heat_kw / carried);
         let rejected_kw = (heat_kw - reused_kw - self.stored_kw).max(0.0);
         let rejecting = self.equipment.cheapest(water_c, rejected_kw, flow_lpm, stages);
         let costs = Costs {
-            cdu_pumps: power.cdus_kw * self.price,
-            facility_pumps: power.pumps_kw * self.price,
+            cdu_pumps: power.cdus * self.price,
+            facility_pumps: power.pumps * self.price,
             rejection_fans: rejecting.fans_kw * self.price,
             chillers: rejecting.chillers_kw * self.price,
-            air_fans: power.air_kw * self.price,
+            air_fans: power.air * self.price,
             water: (rejecting.makeup_l_per_h * prices.water_per_m3 + rejecting.blowdown_l_per_h * prices.sewer_per_m3)
                 / 1000.0,
             heat_sold: reused_kw * prices.heat_per_kwh,
@@ -295,16 +298,16 @@ impl<'a> Trial<'a> {
             let kpa = release(bounds(site, points.secondary_differential_pressure_setpoint))?;
             let supply_c = release(bounds(site, points.secondary_supply_temperature_setpoint))?;
             let (pump_kw, primary_lpm) = ladder.as_set(kpa, supply_c, water_c);
-            power.cdus_kw += pump_kw;
+            power.cdus += pump_kw;
             flow_lpm += primary_lpm;
         }
         for id in &self.unit.air_units {
             let unit = &site.air_units[id.0];
             let speed = release(bounds(site, unit.points.fan_speed_setpoint))?;
-            power.air_kw += room::fan_kw(self.view, self.learned, id.0, speed);
+            power.air += room::fan_kw(self.view, self.learned, id.0, speed);
             flow_lpm += room::cheapest(self.view, self.learned, id.0, water_c, 0.0).water_lpm;
         }
-        power.pumps_kw = self.pumps_kw(flow_lpm, self.header.release);
+        power.pumps = self.pumps_kw(flow_lpm, self.header.release);
         let mut all = self.equipment.stages();
         all.units = *all.units.end()..=*all.units.end();
         Some(self.shared(water_c, flow_lpm, &power, &all).2)

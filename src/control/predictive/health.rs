@@ -30,7 +30,9 @@ type Ratio = fn(&CduRatios) -> (f64, f64);
 const CHECKS: [(&str, Ratio); 3] = [
     ("exchanger_fouled", |r| (r.ua, r.told.ua)),
     ("strainer_clogged", |r| (r.primary, r.told.primary)),
-    ("coolant_flow_blocked", |r| (1.0 / r.resistance.sqrt(), r.told.resistance)),
+    ("coolant_flow_blocked", |r| {
+        (1.0 / r.resistance.sqrt(), r.told.resistance)
+    }),
 ];
 
 /// What has been seen of each heat-rejection unit.
@@ -91,7 +93,11 @@ fn stands(view: &View<'_>, id: usize, unit: &Rejection) -> Option<bool> {
     let warm_k = value(view, around.points.supply_temperature)? - value(view, points.supply_temperature_setpoint)?;
     if unit.nameplate.kind == RejectionKind::Chiller {
         let runs = value(view, points.running)? >= 0.5;
-        return if runs { Some(false) } else { (warm_k > WARM_K).then_some(true) };
+        return if runs {
+            Some(false)
+        } else {
+            (warm_k > WARM_K).then_some(true)
+        };
     }
     if value(view, points.fan_speed)? > FAN_STANDS {
         return Some(false);
@@ -121,7 +127,9 @@ pub(super) fn findings(site: &Site, learned: &Learned) -> Vec<Finding> {
     }
     let named = |code: &str, subject: &str| {
         let before = &learned.health.found;
-        before.iter().any(|known| known.code == code && known.subject == subject)
+        before
+            .iter()
+            .any(|known| known.code == code && known.subject == subject)
     };
     for (id, cdu) in site.cdus.iter().enumerate() {
         let own = &learned.cdus[id];
@@ -167,15 +175,19 @@ pub(super) fn findings(site: &Site, learned: &Learned) -> Vec<Finding> {
         }
     }
     for (id, unit) in site.loops.iter().enumerate() {
-        let mark = if named("heat_rejection_weak", &unit.name) { NAMED.1 } else { NAMED.0 };
-        if learned.rejection_told_s[id] >= TOLD_S && learned.rejection[id] < mark {
+        let mark = if named("heat_rejection_weak", &unit.name) {
+            NAMED.1
+        } else {
+            NAMED.0
+        };
+        if learned.rejection[id].told_s >= TOLD_S && learned.rejection[id].law.capacity < mark {
             found.push(Finding {
                 code: "heat_rejection_weak".into(),
                 subject: unit.name.clone(),
                 text: format!(
                     "its cells give off {:.0} % of what their nameplates say: fouled fill, or a cell that runs without \
                      cooling?",
-                    100.0 * learned.rejection[id]
+                    100.0 * learned.rejection[id].law.capacity
                 ),
             });
         }

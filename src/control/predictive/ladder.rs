@@ -70,13 +70,13 @@ impl<'a> Ladder<'a> {
         let bound = bounds(site, unit.points.secondary_supply_temperature_setpoint)?;
         let pressure = bounds(site, unit.points.secondary_differential_pressure_setpoint)?;
         let supply = &site.limits.secondary_supply_c;
-        let warmest = bound
-            .max
-            .min(supply.target - COOLANT_RESERVE_K)
-            + slack.coolant_k;
+        let warmest = bound.max.min(supply.target - COOLANT_RESERVE_K) + slack.coolant_k;
         let coldest = bound.min.max(coldest_coolant_c(view)).min(warmest);
         let need = CduNeed::new(view, learned, cdu).widened(slack);
-        let (least, most) = (model.flow_share(pressure.min), model.flow_share(pressure.max + slack.pressure_kpa));
+        let (least, most) = (
+            model.flow_share(pressure.min),
+            model.flow_share(pressure.max + slack.pressure_kpa),
+        );
         let rung = |supply_c: f64| {
             let (needed, binding) = need.flow_share(supply_c);
             let share = needed.clamp(least, most);
@@ -103,7 +103,10 @@ impl<'a> Ladder<'a> {
             rungs,
             mean_kw: band.mean_kw[COST_HORIZON].max(1.0),
             upper_kw: band.peak_upper_kw(WATER_LEAD_S).max(1.0),
-            soon_kw: band.peak_upper_kw(PRESSURE_LEAD_S).max(band.mean_kw[COST_HORIZON]).max(1.0),
+            soon_kw: band
+                .peak_upper_kw(PRESSURE_LEAD_S)
+                .max(band.mean_kw[COST_HORIZON])
+                .max(1.0),
             lacking,
         })
     }

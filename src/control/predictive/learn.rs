@@ -6,7 +6,7 @@ use super::model::cdu::{CduModel, CduRatios};
 use super::model::chiller::ChillerModel;
 use super::model::exchanger::transfer_units;
 use super::model::rack::chip_rise_k;
-use super::model::rejection::{Duty, Outdoors, capacity_of_speeds, fan_speed};
+use super::model::rejection::{Duty, FanLaw, Outdoors, transfer};
 use super::model::{carries, facility};
 use crate::control::{View, value};
 use crate::site::{AirUnit, Cdu, FacilityLoop, Rejection, RejectionKind, RejectionNameplate, Reuse, Site};
@@ -34,6 +34,9 @@ const TOLD_MOST_S: f64 = 86_400.0;
 const BALANCED: f64 = 0.1;
 /// Water off its setpoint up to which fans are taken for steady, K.
 const TRACKS_K: f64 = 0.4;
+/// Bounds of the growth of cells' capacity with fan speed, and the variance of log speeds that outweighs the usual growth.
+const EXPONENTS: (f64, f64) = (0.5, 1.0);
+const SPREAD: f64 = 0.03;
 /// Least cooling of a chiller's water at which its power says something, K.
 const TRIMS_K: f64 = 1.0;
 
@@ -46,10 +49,8 @@ pub(super) struct Learned {
     pub chips: Vec<f64>,
     /// Pump power of each loop over the model's.
     pub pumps: Vec<f64>,
-    /// Heat-rejection capacity of each loop's cells or dry coolers over the nameplates'.
-    pub rejection: Vec<f64>,
-    /// How long telling readings have shaped it, s.
-    pub rejection_told_s: Vec<f64>,
+    /// Each loop's cells or dry coolers.
+    pub rejection: Vec<Cells>,
     /// Compressor power of each loop's chillers over the model's.
     pub chillers: Vec<f64>,
     /// Which equipment is not what it should be.
@@ -82,8 +83,8 @@ impl Learned {
         }
         for (id, unit) in site.loops.iter().enumerate() {
             learn_pumps(view, unit, &mut self.pumps[id], share);
-            if learn_rejection(view, unit, &mut self.rejection[id], outdoors, share) {
-                told(&mut self.rejection_told_s[id], share);
+            if let Some((speed, transfer)) = rejection_seen(view, unit, outdoors) {
+                self.rejection[id].learn(speed, transfer, share);
             }
             learn_chillers(view, unit, &mut self.chillers[id], outdoors, share);
         }
@@ -100,8 +101,7 @@ impl Learned {
         self.cdus.resize(site.cdus.len(), CduRatios::default());
         self.chips.resize(site.racks.len(), 1.0);
         self.pumps.resize(site.loops.len(), 1.0);
-        self.rejection.resize(site.loops.len(), 1.0);
-        self.rejection_told_s.resize(site.loops.len(), 0.0);
+        self.rejection.resize(site.loops.len(), Cells::default());
         self.chillers.resize(site.loops.len(), 1.0);
         self.air_units.resize(site.air_units.len(), AirRatios::default());
         let known = self.demand_kw.len();
@@ -169,7 +169,9 @@ fn learn_cdu(view: &View<'_>, cdu: &Cdu, ratios: &mut CduRatios, share: f64) {
         primary * plate.primary_flow_lpm * carries(Coolant::Water),
     );
     // Heat that enters and heat that leaves differ while temperatures move: then they tell nothing.
-    let Some(water_back) = value(view, points.primary_return_temperature) else { return };
+    let Some(water_back) = value(view, points.primary_return_temperature) else {
+        return;
+    };
     let (into_kw, out_kw) = (hot * (back - supply), cold * (water_back - water));
     if (into_kw - out_kw).abs() > BALANCED * into_kw.max(out_kw) {
         return;
@@ -220,33 +222,60 @@ fn learn_pumps(view: &View<'_>, unit: &FacilityLoop, ratio: &mut f64, share: f64
         value(view, points.power),
     ) && flow > TELLS * unit.nameplate.pump_flow_lpm
     {
-        let running = value(view, points.pumps_running).map_or(facility::usual_pumps(unit, flow, kpa), |count| count.max(1.0));
+        let running =
+            value(view, points.pumps_running).map_or(facility::usual_pumps(unit, flow, kpa), |count| count.max(1.0));
         follow(ratio, kw / facility::pump_kw(unit, running, flow, kpa), share);
     }
 }
 
-/// Learns from cells or dry coolers at work; answers whether the readings told something.
-fn learn_rejection(
-    view: &View<'_>,
-    unit: &FacilityLoop,
-    capacity: &mut f64,
-    outdoors: &Outdoors,
-    share: f64,
-) -> bool {
-    let learned = rejection_seen(view, unit, outdoors);
-    if let Some(seen) = learned {
-        follow(capacity, seen, share);
-    }
-    learned.is_some()
+/// What is learned of a loop's cells or dry coolers: capacity by a fast filter, its growth with fan speed by regression of
+/// logarithms over a day, drawn towards the usual.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub(super) struct Cells {
+    pub law: FanLaw,
+    /// How long telling readings have shaped it, s.
+    pub told_s: f64,
+    /// Means of the logarithms of fan speed and of what was asked of the cells, and their variance and covariance.
+    speed: f64,
+    asked: f64,
+    variance: f64,
+    covariance: f64,
 }
 
-/// The first stage's capacity over its nameplates', by what its fans take for the heat that it gives off.
-fn rejection_seen(view: &View<'_>, unit: &FacilityLoop, outdoors: &Outdoors) -> Option<f64> {
+impl Cells {
+    fn learn(&mut self, speed: f64, transfer: f64, share: f64) {
+        let (x, y) = (libm::log(speed), libm::log(transfer));
+        if self.told_s <= 0.0 {
+            (self.speed, self.asked) = (x, y);
+        }
+        told(&mut self.told_s, share);
+        // Early means count each reading the same; later ones forget over a day.
+        let weight = (share / SHARE_PER_S / self.told_s.max(1.0)).min(1.0);
+        let (dx, dy) = (x - self.speed, y - self.asked);
+        self.speed += weight * dx;
+        self.asked += weight * dy;
+        self.variance += weight * ((1.0 - weight) * dx * dx - self.variance);
+        self.covariance += weight * ((1.0 - weight) * dx * dy - self.covariance);
+        let usual = FanLaw::default().exponent;
+        let seen = (self.covariance + SPREAD * usual) / (self.variance + SPREAD);
+        self.law.exponent = seen.clamp(EXPONENTS.0, EXPONENTS.1);
+        follow(
+            &mut self.law.capacity,
+            transfer / libm::pow(speed, self.law.exponent),
+            share,
+        );
+    }
+}
+
+/// The mean fan speed of the first stage and what is asked of its units, where both tell something.
+fn rejection_seen(view: &View<'_>, unit: &FacilityLoop, outdoors: &Outdoors) -> Option<(f64, f64)> {
     let points = &unit.points;
     let flow = value(view, points.flow)?;
     let back = value(view, points.return_temperature)?;
     let reuse = unit.reuse.iter();
-    let reused: f64 = reuse.filter_map(|id| value(view, view.site.reuse[id.0].points.heat)).sum();
+    let reused: f64 = reuse
+        .filter_map(|id| value(view, view.site.reuse[id.0].points.heat))
+        .sum();
     let cells = running_first_stage(view, unit)?;
     let FirstStage {
         plate,
@@ -270,8 +299,8 @@ fn rejection_seen(view: &View<'_>, unit: &FacilityLoop, outdoors: &Outdoors) -> 
         leaving_c,
         flow_lpm: flow / count,
     };
-    let believed = fan_speed(plate, 1.0, duty, outdoors, wet);
-    believed.is_finite().then(|| capacity_of_speeds(believed, speed))
+    let asked = transfer(plate, duty, outdoors, wet);
+    (asked.is_finite() && asked > 0.0).then_some((speed, asked))
 }
 
 /// What a loop's cells or dry coolers do.
@@ -317,7 +346,10 @@ pub(super) fn running_first_stage<'a>(view: &View<'a>, unit: &'a FacilityLoop) -
         sum.speed += speed;
         sum.leaving_c += cell_c;
         sum.wet |= value(view, cell.points.spray_on).is_some_and(|on| on >= 0.5);
-        sum.power_kw = sum.power_kw.zip(value(view, cell.points.power)).map(|(sum, kw)| sum + kw);
+        sum.power_kw = sum
+            .power_kw
+            .zip(value(view, cell.points.power))
+            .map(|(sum, kw)| sum + kw);
         sum.steady &= off_k.abs() <= TRACKS_K;
     }
     let mut found = found?;
@@ -345,7 +377,9 @@ fn learn_chillers(view: &View<'_>, unit: &FacilityLoop, ratio: &mut f64, outdoor
         .filter(|cell| value(view, cell.points.running).is_some_and(|on| on >= 0.5))
         .filter_map(|cell| value(view, cell.points.leaving_temperature))
         .collect();
-    let Some(flow) = value(view, unit.points.flow) else { return };
+    let Some(flow) = value(view, unit.points.flow) else {
+        return;
+    };
     let (mut count, mut power, mut leaving, mut first) = (0.0, 0.0, 0.0, None);
     for chiller in stage(view, unit, true) {
         if value(view, chiller.points.running).is_none_or(|on| on < 0.5) {
@@ -359,13 +393,17 @@ fn learn_chillers(view: &View<'_>, unit: &FacilityLoop, ratio: &mut f64, outdoor
     let Some(chiller) = first else { return };
     let (each_kw, leaving_c) = (power / count, leaving / count);
     let enters_c = if between.is_empty() {
-        let Some(back) = value(view, unit.points.return_temperature) else { return };
+        let Some(back) = value(view, unit.points.return_temperature) else {
+            return;
+        };
         back
     } else {
         between.iter().sum::<f64>() / between.len() as f64
     };
     let write = chiller.points.supply_temperature_setpoint;
-    let rated_c = write.and_then(|point| view.site.spec(point.id()).write).map_or(12.0, |write| write.release);
+    let rated_c = write
+        .and_then(|point| view.site.spec(point.id()).write)
+        .map_or(12.0, |write| write.release);
     let model = ChillerModel {
         plate: &chiller.nameplate,
         rated_c,
@@ -373,7 +411,11 @@ fn learn_chillers(view: &View<'_>, unit: &FacilityLoop, ratio: &mut f64, outdoor
     };
     let heat_kw = flow * carries(Coolant::Water) * (enters_c - leaving_c) / count;
     if enters_c - leaving_c > TRIMS_K && heat_kw > TELLS * chiller.nameplate.rated_kw {
-        follow(ratio, each_kw / model.power_kw(heat_kw, leaving_c, outdoors.dry_bulb_c), share);
+        follow(
+            ratio,
+            each_kw / model.power_kw(heat_kw, leaving_c, outdoors.dry_bulb_c),
+            share,
+        );
     }
 }
 

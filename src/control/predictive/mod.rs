@@ -51,8 +51,8 @@ use need::{CduNeed, Slack};
 use reject::{Stages, in_service};
 use relief::Relief;
 use room::ROOM_RESERVE_K;
-use staging::Switched;
 use serde::{Deserialize, Serialize};
+use staging::Switched;
 use thermo::moist_air;
 
 /// Time between two choices of the whole operating point, s.
@@ -173,7 +173,12 @@ impl Predictive {
             let mut point = choose::choose(&trial, litre_kw, &held, last);
             if point.short > 0.0 && held != all {
                 // Limits come before wear: what is out may start.
-                point = choose::choose(&trial, litre_kw, &self.switched[id].starting(&all, last, view.now), last);
+                point = choose::choose(
+                    &trial,
+                    litre_kw,
+                    &self.switched[id].starting(&all, last, view.now),
+                    last,
+                );
             }
             self.unmet |= relieve(view, id, &mut trial, &mut self.relief, &mut point);
             self.switched[id].note(last, &point, view.now);
@@ -186,7 +191,11 @@ impl Predictive {
         let before = std::mem::replace(&mut self.learned.health.found, found.clone());
         self.news.extend(news(&before, &found));
         self.asides.findings = found;
-        if self.asides.asked_mono_ms.is_none_or(|at| view.now.seconds_since(at) >= ASIDES_S) {
+        if self
+            .asides
+            .asked_mono_ms
+            .is_none_or(|at| view.now.seconds_since(at) >= ASIDES_S)
+        {
             (self.asides.as_found_per_h, self.asides.worth_per_h) =
                 worth::asides(view, &self.learned, outdoors, &chosen);
             self.asides.asked_mono_ms = Some(view.now.mono_ms);
@@ -198,14 +207,7 @@ impl Predictive {
     }
 
     /// Coolant setpoints: the temperature as chosen, the pressure for the fresh forecast.
-    fn put_cdus(
-        &self,
-        view: &View<'_>,
-        id: usize,
-        point: &OperatingPoint,
-        bend: &Bend,
-        setpoints: &mut Setpoints<'_>,
-    ) {
+    fn put_cdus(&self, view: &View<'_>, id: usize, point: &OperatingPoint, bend: &Bend, setpoints: &mut Setpoints<'_>) {
         for (cdu, supply_c) in view.site.loops[id].cdus.iter().zip(&point.supply_c) {
             let unit = &view.site.cdus[cdu.0];
             let model = CduModel::new(unit, self.learned.cdus[cdu.0]);
@@ -222,14 +224,7 @@ impl Predictive {
     /// Air setpoints: the fan as chosen; the air as cold as the fresh forecast needs, and colder where the room is warmer
     /// than planned. The fan does not answer a warm room: faster, it first pulls the hot aisle through a coil whose valve
     /// has yet to open.
-    fn put_air(
-        &self,
-        view: &View<'_>,
-        id: usize,
-        point: &OperatingPoint,
-        bend: &Bend,
-        setpoints: &mut Setpoints<'_>,
-    ) {
+    fn put_air(&self, view: &View<'_>, id: usize, point: &OperatingPoint, bend: &Bend, setpoints: &mut Setpoints<'_>) {
         let planned_c = view.site.limits.room_c.target - ROOM_RESERVE_K;
         let heat_kw = air_heat_kw(view, |band| band.peak_upper_kw(AIR_LEAD_S));
         for (air, (speed, supply_c)) in view.site.loops[id].air_units.iter().zip(&point.air) {
@@ -308,7 +303,12 @@ fn relieve(
     };
     let holding = matches!(load.phase, LoadPhase::Holding | LoadPhase::Recovering);
     match known.get_mut(id) {
-        Some(known) if holding => *known = Relief { usual_c: known.usual_c, ..fresh },
+        Some(known) if holding => {
+            *known = Relief {
+                usual_c: known.usual_c,
+                ..fresh
+            }
+        }
         Some(known) => *known = fresh,
         None => known.push(fresh),
     }
@@ -316,7 +316,10 @@ fn relieve(
     let wanted_c = match load.phase {
         LoadPhase::Precooling => {
             let colder_k = relief::precool_k(trial, &sites[id], point, &load, share);
-            let coldest_c = trial.equipment.ambient_c().map_or(trial.water.0, |c| c + choose::LEAST_APPROACH_K);
+            let coldest_c = trial
+                .equipment
+                .ambient_c()
+                .map_or(trial.water.0, |c| c + choose::LEAST_APPROACH_K);
             (point.water_c - colder_k).max(coldest_c.min(point.water_c))
         }
         // The water is where it is; pumps and coolant are planned for that.
@@ -335,20 +338,28 @@ fn relieve(
     if bent.short - bent.rejecting.short > point.short - point.rejecting.short + 1e-9 {
         return load.phase == LoadPhase::Holding;
     }
-    let rejecting = reject::Rejecting { leaving_c: point.rejecting.leaving_c, ..bent.rejecting };
+    let rejecting = reject::Rejecting {
+        leaving_c: point.rejecting.leaving_c,
+        ..bent.rejecting
+    };
     let usual_c = point.water_c;
     *point = bent;
     if load.phase == LoadPhase::Recovering {
         point.water_c = usual_c;
         point.rejecting = rejecting;
-    }    false
+    }
+    false
 }
 
 /// What has come up and what has gone.
 fn news(before: &[Finding], now: &[Finding]) -> Vec<Event> {
     let same = |a: &Finding, b: &Finding| a.code == b.code && a.subject == b.subject;
-    let come = now.iter().filter(|finding| !before.iter().any(|known| same(known, finding)));
-    let gone = before.iter().filter(|known| !now.iter().any(|finding| same(known, finding)));
+    let come = now
+        .iter()
+        .filter(|finding| !before.iter().any(|known| same(known, finding)));
+    let gone = before
+        .iter()
+        .filter(|known| !now.iter().any(|finding| same(known, finding)));
     let come = come.map(|finding| Event {
         severity: Severity::Warning,
         code: finding.code.clone(),
@@ -414,15 +425,3 @@ mod tests {
         }
     }
 }
-
-// DEBUG-BEGIN
-impl Predictive {
-    pub(crate) fn debug(&self) -> String {
-        let l = &self.learned;
-        let mean = |f: fn(&model::cdu::CduRatios) -> f64| l.cdus.iter().map(f).sum::<f64>() / l.cdus.len() as f64;
-        format!("res {:.2} pump {:.2} ua {:.2} prim {:.2} chip {:.2} lp {:.2} rej {:.2} ch {:.2} air {:?} dem {:?}",
-            mean(|r| r.resistance), mean(|r| r.pump), mean(|r| r.ua), mean(|r| r.primary),
-            l.chips.iter().sum::<f64>() / l.chips.len() as f64, l.pumps[0], l.rejection[0], l.chillers[0], l.air_units.first().map(|a| (a.heat, a.mixing, a.ua, a.water)), l.demand_kw)
-    }
-}
-// DEBUG-END

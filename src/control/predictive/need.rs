@@ -36,7 +36,9 @@ fn passed_on(view: &View<'_>, unit: &Cdu) -> f64 {
         value(view, points.secondary_return_temperature),
         value(view, points.primary_supply_temperature),
     ) {
-        (Some(supply), Some(back), Some(water)) if back > water + 1.0 => ((supply - water) / (back - water)).clamp(0.2, 1.0),
+        (Some(supply), Some(back), Some(water)) if back > water + 1.0 => {
+            ((supply - water) / (back - water)).clamp(0.2, 1.0)
+        }
         _ => 1.0,
     }
 }
@@ -107,7 +109,10 @@ impl<'a> CduNeed<'a> {
         });
         let racks: Vec<_> = racks.collect();
         let now_kw = |rack: usize| view.heat.racks[rack].now_kw;
-        let surge_kw: f64 = racks.iter().map(|(rack, need)| (need.step_kw - now_kw(*rack)).max(0.0)).sum();
+        let surge_kw: f64 = racks
+            .iter()
+            .map(|(rack, need)| (need.step_kw - now_kw(*rack)).max(0.0))
+            .sum();
         let carried = unit.nameplate.secondary_flow_lpm * carries(unit.nameplate.coolant);
         Self {
             racks,
@@ -131,7 +136,11 @@ impl<'a> CduNeed<'a> {
     /// Share of the CDU's nameplate flow at which each of its racks keeps every limit at a coolant supply, and what binds.
     pub(super) fn flow_share(&self, supply_c: f64) -> (f64, Option<Binding>) {
         let room_k = self.surge_c - supply_c;
-        let surge = if room_k > 0.0 { self.surge_k / room_k } else { f64::INFINITY };
+        let surge = if room_k > 0.0 {
+            self.surge_k / room_k
+        } else {
+            f64::INFINITY
+        };
         let first = self.racks.first();
         let mut most = (
             surge,

@@ -58,14 +58,27 @@ fn to_store_kw(trial: &mut Trial<'_>, point: &OperatingPoint, target_kw: f64) ->
 }
 
 /// How much colder than usual the water shall be when the target begins, K.
-pub(super) fn precool_k(trial: &mut Trial<'_>, unit: &FacilityLoop, usual: &OperatingPoint, load: &LoadNow, share: f64) -> f64 {
+pub(super) fn precool_k(
+    trial: &mut Trial<'_>,
+    unit: &FacilityLoop,
+    usual: &OperatingPoint,
+    load: &LoadNow,
+    share: f64,
+) -> f64 {
     let stored_kw = to_store_kw(trial, usual, AIM * load.kw * share);
     let per_k = BESIDES * unit.nameplate.volume_l * LITRE_KWH_K;
     (BEFORE * stored_kw * load.lasts_s / 3600.0 / per_k).min(COLDEST_K)
 }
 
 /// The setpoint of the heat rejection while a target holds, by what the meters say; `water_c` is the water now.
-pub(super) fn setpoint_c(view: &View<'_>, id: usize, load: &LoadNow, relief: &Relief, water_c: f64, chosen_c: f64) -> f64 {
+pub(super) fn setpoint_c(
+    view: &View<'_>,
+    id: usize,
+    load: &LoadNow,
+    relief: &Relief,
+    water_c: f64,
+    chosen_c: f64,
+) -> f64 {
     match load.phase {
         LoadPhase::Holding => {
             let (Some(measured_kw), Some(shed_kw)) = (load.measured_kw, shed_kw(view, id)) else {

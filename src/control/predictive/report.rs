@@ -22,7 +22,12 @@ pub(super) struct Asides {
 }
 
 /// Reasons for the points chosen.
-pub(super) fn report(view: &View<'_>, points: &[OperatingPoint], last: &[OperatingPoint], asides: &Asides) -> PlanReport {
+pub(super) fn report(
+    view: &View<'_>,
+    points: &[OperatingPoint],
+    last: &[OperatingPoint],
+    asides: &Asides,
+) -> PlanReport {
     let mut report = PlanReport {
         as_found_per_h: asides.as_found_per_h,
         worth_per_h: asides.worth_per_h.clone(),
@@ -110,11 +115,18 @@ fn sentence(view: &View<'_>, id: usize, point: &OperatingPoint, last: Option<&Op
 
 /// Which machines run, such as "2 of 3 cells and 1 of 3 chillers".
 fn machines(view: &View<'_>, id: usize, point: &OperatingPoint) -> String {
-    let kinds = view.site.loops[id].rejection.iter().map(|id| view.site.rejection[id.0].nameplate.kind);
+    let kinds = view.site.loops[id]
+        .rejection
+        .iter()
+        .map(|id| view.site.rejection[id.0].nameplate.kind);
     let kinds: Vec<RejectionKind> = kinds.collect();
     let chillers = kinds.iter().filter(|kind| **kind == RejectionKind::Chiller).count();
     let first = kinds.len() - chillers;
-    let cells = if kinds.contains(&RejectionKind::DryCooler) { "dry coolers" } else { "cells" };
+    let cells = if kinds.contains(&RejectionKind::DryCooler) {
+        "dry coolers"
+    } else {
+        "cells"
+    };
     let rejecting = &point.rejecting;
     match (first, chillers) {
         (0, all) => format!("{} of {all} chillers", rejecting.chillers),

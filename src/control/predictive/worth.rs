@@ -8,9 +8,30 @@ use crate::control::View;
 
 /// The limits that are asked about, one at a time.
 const ASKED: [(&str, Slack); 3] = [
-    ("coolant 1 K warmer", Slack { coolant_k: 1.0, rack_k: 0.0, pressure_kpa: 0.0 }),
-    ("chips and return 1 K warmer", Slack { coolant_k: 0.0, rack_k: 1.0, pressure_kpa: 0.0 }),
-    ("1 bar more CDU pressure", Slack { coolant_k: 0.0, rack_k: 0.0, pressure_kpa: 100.0 }),
+    (
+        "coolant 1 K warmer",
+        Slack {
+            coolant_k: 1.0,
+            rack_k: 0.0,
+            pressure_kpa: 0.0,
+        },
+    ),
+    (
+        "chips and return 1 K warmer",
+        Slack {
+            coolant_k: 0.0,
+            rack_k: 1.0,
+            pressure_kpa: 0.0,
+        },
+    ),
+    (
+        "1 bar more CDU pressure",
+        Slack {
+            coolant_k: 0.0,
+            rack_k: 0.0,
+            pressure_kpa: 100.0,
+        },
+    ),
 ];
 /// Water temperatures around the chosen one that are looked at, K.
 const AROUND_K: [f64; 4] = [-0.5, 0.0, 0.5, 1.0];
@@ -33,10 +54,21 @@ pub(super) fn asides(
         costs.into_iter().reduce(f64::min)
     };
     let sum = |slack: &Slack| -> Option<f64> {
-        chosen.iter().enumerate().map(|(id, point)| least(id, point, slack)).sum()
+        chosen
+            .iter()
+            .enumerate()
+            .map(|(id, point)| least(id, point, slack))
+            .sum()
     };
     let as_found = (0..chosen.len())
-        .map(|id| Some(Trial::new(view, learned, id, outdoors, &Slack::default()).ok()?.as_found()?.sum()))
+        .map(|id| {
+            Some(
+                Trial::new(view, learned, id, outdoors, &Slack::default())
+                    .ok()?
+                    .as_found()?
+                    .sum(),
+            )
+        })
         .sum();
     let Some(now) = sum(&Slack::default()) else {
         return (as_found, Vec::new());

@@ -64,7 +64,10 @@ impl Staging {
 }
 
 fn capacity_kw(view: &View<'_>, unit: &FacilityLoop, count: usize) -> f64 {
-    of(view, unit).take(count).map(|chiller| chiller.nameplate.rated_kw).sum()
+    of(view, unit)
+        .take(count)
+        .map(|chiller| chiller.nameplate.rated_kw)
+        .sum()
 }
 
 /// Heat that the chillers take: from the cells' water to the loop's supply; without cells from the return.

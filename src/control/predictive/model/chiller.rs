@@ -64,14 +64,21 @@ mod tests {
 
     fn plate() -> RejectionNameplate {
         let site = load_embedded("chilled_water").unwrap().unwrap();
-        let found = site.rejection.iter().find(|unit| unit.nameplate.kind == RejectionKind::Chiller);
+        let found = site
+            .rejection
+            .iter()
+            .find(|unit| unit.nameplate.kind == RejectionKind::Chiller);
         found.unwrap().nameplate.clone()
     }
 
     #[test]
     fn a_chiller_meets_its_nameplate() {
         let plate = plate();
-        let model = ChillerModel { plate: &plate, rated_c: 16.0, ratio: 1.0 };
+        let model = ChillerModel {
+            plate: &plate,
+            rated_c: 16.0,
+            ratio: 1.0,
+        };
         assert!((model.power_kw(plate.rated_kw, 16.0, plate.design_ambient_c) - plate.power_kw).abs() < 1e-9);
         assert!((model.capacity_kw(16.0, plate.design_ambient_c) - plate.rated_kw).abs() < 1e-9);
     }
