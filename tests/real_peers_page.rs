@@ -1,6 +1,7 @@
-//! The real-peer tier of the page and REST: schemathesis against the whole service. Run by
+//! The real-peer tier of the page and REST: schemathesis and a real Chromium against the whole service. Run by
 //! `cargo test --test real_peers_page -- --ignored`; a peer that is not installed is said to be missing and fails.
 
+mod browser;
 mod support;
 
 use std::process::Command;

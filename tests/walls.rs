@@ -14,30 +14,49 @@ const WALLS: &[(&str, &[&str])] = &[
     ("snapshot", &["site"]),
     ("forecast", &["site", "snapshot"]),
     ("control", &["site", "snapshot"]),
+    ("alarms", &["snapshot"]),
+    ("advice", &["site", "snapshot", "control"]),
     ("safety", &["site", "snapshot"]),
     ("ledger", &["site", "snapshot"]),
     (
         "cycle",
-        &["site", "snapshot", "forecast", "control", "safety", "ledger"],
+        &[
+            "site", "snapshot", "forecast", "control", "safety", "shadow", "ledger", "alarms", "advice",
+        ],
     ),
-    ("field", &["site", "snapshot", "safety"]),
-    ("workload", &["site", "snapshot", "forecast"]),
+    ("shadow", &["site", "snapshot", "control"]),
+    ("report", &["site", "snapshot", "ledger"]),
+    ("jobs", &["site", "snapshot", "forecast", "ledger"]),
+    ("connect", &["site"]),
+    ("commission", &["site", "snapshot"]),
+    ("field", &["site", "snapshot", "safety", "connect"]),
+    ("workload", &["site", "snapshot", "forecast", "connect"]),
     ("store", &["site", "snapshot"]),
-    ("api", &["site", "snapshot", "cycle", "ledger", "safety", "forecast"]),
+    (
+        "api",
+        &[
+            "site", "snapshot", "cycle", "ledger", "safety", "forecast", "jobs", "alarms", "advice",
+        ],
+    ),
     (
         "service",
         &[
-            "site", "snapshot", "forecast", "safety", "cycle", "field", "workload", "store", "api", "ledger",
+            "site", "snapshot", "forecast", "safety", "cycle", "field", "workload", "store", "api", "ledger", "jobs",
+            "alarms", "advice",
         ],
     ),
     (
         "trial",
-        &["site", "snapshot", "forecast", "safety", "cycle", "ledger", "workload"],
+        &[
+            "site", "snapshot", "forecast", "safety", "cycle", "ledger", "workload", "advice",
+        ],
     ),
 ];
 
 /// Rooms that must be pure: same inputs, same bits.
-const PURE: &[&str] = &["snapshot", "forecast", "control", "safety", "ledger", "cycle"];
+const PURE: &[&str] = &[
+    "snapshot", "forecast", "control", "safety", "ledger", "cycle", "report", "jobs", "alarms", "advice",
+];
 
 /// What a pure room must not name, with what to use instead.
 const IMPURE: &[(&str, &str)] = &[

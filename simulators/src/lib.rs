@@ -11,10 +11,13 @@
 //! | [`jobs`] | users, jobs and the scheduler that places them |
 //! | [`heat_trace`] | measured CDU heat instead of jobs |
 //! | [`world`] | all of the above in one virtual time |
+//! | [`faults`] | what fails in it, alone, in pairs or at random |
 //! | [`devices`] | the same on Modbus TCP and MQTT, with a broker and the queue document |
 //! | [`random`] | the one seeded source of chance |
 
 pub mod devices;
+pub mod dsx;
+pub mod faults;
 pub mod heat_trace;
 pub mod jobs;
 pub mod network;

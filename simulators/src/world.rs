@@ -1,5 +1,6 @@
 //! Everything around the controller in one virtual time: plant, weather, load, district network.
 
+use crate::faults::Schedule;
 use crate::heat_trace::HeatLoad;
 use crate::jobs::Scheduler;
 use crate::network::DistrictNetwork;
@@ -22,6 +23,7 @@ pub struct World {
     weather: Weather,
     load: Load,
     network: DistrictNetwork,
+    faults: Schedule,
     /// Start, s after the start of a year, local standard time.
     start_s: f64,
     elapsed_s: f64,
@@ -38,6 +40,7 @@ impl World {
             weather,
             load,
             network,
+            faults: Schedule::default(),
             start_s,
             elapsed_s: 0.0,
         }
@@ -61,6 +64,7 @@ impl World {
     }
 
     fn step(&mut self, dt: f64) {
+        self.faults.act(self.elapsed_s, &mut self.plant);
         let hour = self.hour();
         let weather = self.weather_now();
         let rack_it_kw = match &mut self.load {
@@ -80,6 +84,16 @@ impl World {
             },
         );
         self.elapsed_s += dt;
+    }
+
+    /// Lets these faults come in their time.
+    pub fn set_faults(&mut self, faults: Schedule) {
+        self.faults = faults;
+    }
+
+    /// The faults, past and to come.
+    pub fn faults(&self) -> &Schedule {
+        &self.faults
     }
 
     /// The plant.

@@ -1,16 +1,19 @@
-//! Where the service hangs out each cycle and the readers look: the latest view, the events, the derived series.
+//! Where the service hangs out each cycle and the readers look: the latest view and the events.
 
+use super::JobDesk;
+use super::metrics::{self, EventCounts, Take};
 use super::requests::Answer;
 use super::sheet::Sheet;
-use super::trend::Trend;
 use super::view::{
-    BooksView, CduView, ControlView, DeviceView, EventView, ForecastView, JobView, JobsView, Mode, PaceView, RackView,
-    StoreView, View, ZoneView, rounded, rounded_band,
+    AdviceView, AlarmView, BooksView, CduView, ControlView, DeviceView, EventView, FeedView, ForecastView, ForwardView,
+    JobView, JobsView, Mode, PaceView, RackView, RideView, ScoreView, StoreView, View, ZoneView, rounded, rounded_band,
 };
+use crate::advice;
+use crate::alarms::Alarm;
 use crate::cycle::CycleRecord;
 use crate::ledger;
 use crate::site::{EquipmentId, PointId, Site};
-use crate::snapshot::{Event, HORIZONS, HORIZONS_S, HeatBand, JobState, Severity};
+use crate::snapshot::{Event, HORIZONS, HORIZONS_S, HeatBand, JobState};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
@@ -22,6 +25,8 @@ pub const EVENTS: usize = 500;
 const EVENTS_IN_VIEW: usize = 40;
 /// How far back an event in the same words is found and counted instead of listed again.
 const EVENTS_MERGED: usize = 30;
+/// Alarms in a view.
+const ALARMS_IN_VIEW: usize = 200;
 /// Jobs in a view.
 const JOBS_IN_VIEW: usize = 200;
 
@@ -36,8 +41,34 @@ pub struct Edges {
     pub overruns: u64,
     /// Device links.
     pub devices: Vec<DeviceView>,
+    /// The link to the scheduler.
+    pub feed: FeedView,
     /// The local record.
     pub store: StoreView,
+    /// The forwarding, where there is one.
+    pub forward: Option<ForwardView>,
+    /// What happened there.
+    pub events: Vec<Event>,
+    /// The alarms, oldest first.
+    pub alarms: Vec<Alarm>,
+    /// Advice.
+    pub advice: advice::State,
+}
+
+/// The figures of one cycle under the names of `/metrics`, for the record.
+#[derive(Debug, Clone)]
+pub struct Figures {
+    site: Arc<Site>,
+    view: Arc<View>,
+    event_counts: EventCounts,
+}
+
+impl Figures {
+    /// Hands out each sample: the family's name without `isotherm_`, labels without the site, value. Points are not
+    /// among them: their samples come from the snapshot, with times of their own.
+    pub fn each(&self, take: Take<'_>) {
+        metrics::samples(&self.site, &self.view, &self.event_counts, take);
+    }
 }
 
 /// What outlives one view.
@@ -46,8 +77,9 @@ pub(super) struct Memory {
     /// Newest last.
     pub events: VecDeque<EventView>,
     /// Occurrences by severity and code since start.
-    pub event_counts: BTreeMap<(Severity, String), u64>,
-    pub trend: Trend,
+    pub event_counts: EventCounts,
+    /// Oldest first.
+    pub alarms: Vec<AlarmView>,
     /// Events noted since start.
     noted: u64,
 }
@@ -72,9 +104,9 @@ impl Seen {
 }
 
 /// The writer's end: turns the record of each cycle into a view.
-#[derive(Debug)]
 pub struct Board {
     site: Arc<Site>,
+    desk: Arc<dyn JobDesk>,
     mode: Mode,
     speed: f64,
     points: BTreeMap<EquipmentId, Vec<PointId>>,
@@ -83,7 +115,7 @@ pub struct Board {
 }
 
 impl Board {
-    pub(super) fn new(site: Arc<Site>, mode: Mode, speed: f64) -> (Self, Seen) {
+    pub(super) fn new(site: Arc<Site>, mode: Mode, speed: f64, desk: Arc<dyn JobDesk>) -> (Self, Seen) {
         let mut points: BTreeMap<EquipmentId, Vec<PointId>> = BTreeMap::new();
         for (index, spec) in site.points.iter().enumerate() {
             points.entry(spec.equipment).or_default().push(PointId(index));
@@ -91,7 +123,7 @@ impl Board {
         let memory = Memory {
             events: VecDeque::new(),
             event_counts: BTreeMap::new(),
-            trend: Trend::new(&site),
+            alarms: Vec::new(),
             noted: 0,
         };
         let (view, seen_view) = watch::channel(None);
@@ -103,6 +135,7 @@ impl Board {
         (
             Self {
                 site,
+                desk,
                 mode,
                 speed,
                 points,
@@ -113,18 +146,20 @@ impl Board {
         )
     }
 
-    /// Shows a cycle: views, events and answers to the requests that it took.
-    pub fn show(&mut self, record: &CycleRecord, edges: Edges) {
+    /// Shows a cycle: views, events and answers to the requests that it took; answers the figures of `/metrics`.
+    pub fn show(&mut self, record: &CycleRecord, edges: Edges) -> Figures {
+        let alarms: Vec<AlarmView> = edges.alarms.iter().map(AlarmView::of).collect();
         let events = {
             let mut memory = self.seen.memory();
-            for event in &record.events {
+            memory.alarms = alarms;
+            for event in record.events.iter().chain(&edges.events) {
                 memory.note(record.cycle, record.now.wall_ms, event);
             }
             memory.events.iter().rev().take(EVENTS_IN_VIEW).cloned().collect()
         };
         let view = Arc::new(self.view(record, edges, events));
-        self.seen.memory().trend.push(&view);
-        self.view.send_replace(Some(view));
+        let event_counts = self.seen.memory().event_counts.clone();
+        self.view.send_replace(Some(Arc::clone(&view)));
         for request in &record.inputs.requests {
             // Nobody waits where the request did not come over REST.
             drop(
@@ -132,6 +167,11 @@ impl Board {
                     .answers
                     .send(Arc::new(Answer::of(&self.site, request, record))),
             );
+        }
+        Figures {
+            site: Arc::clone(&self.site),
+            view,
+            event_counts,
         }
     }
 
@@ -144,6 +184,7 @@ impl Board {
                 heat: band(&record.heat.racks, index),
             })
             .collect();
+        let rides = advice::ride_through(site, &record.inputs.snapshot, &record.heat);
         let cdus = site.cdus.iter().enumerate().map(|(index, cdu)| {
             let margins = cdu.racks.iter().filter_map(|rack| {
                 let rack = &racks.get(rack.0)?.equipment;
@@ -155,6 +196,11 @@ impl Board {
                 heat: band(&record.heat.cdus, index),
                 worst_margin_k: worst.as_ref().map(|(margin, _)| *margin),
                 worst_rack: worst.map(|(_, rack)| rack),
+                ride: rides.get(index).map_or_else(RideView::default, |ride| RideView {
+                    flow_s: ride.flow_s.map(rounded),
+                    pump_s: ride.pump_s.map(rounded),
+                    tower_s: ride.tower_s.map(rounded),
+                }),
             }
         });
         let cdus = cdus.collect();
@@ -193,19 +239,71 @@ impl Board {
                 horizons_s: HORIZONS_S,
                 notes: record.heat.notes.clone(),
             },
-            jobs: jobs(record),
-            books: BooksView {
-                account: record.account.clone(),
-                today_indicators: ledger::indicators(&record.account.today),
-                total_indicators: ledger::indicators(&record.account.total),
-            },
+            jobs: self.jobs(record, edges.feed),
+            books: books(record),
             devices: edges.devices,
             store: edges.store,
+            forward: edges.forward,
+            advice: AdviceView::of(&edges.advice),
+            alarms: edges
+                .alarms
+                .iter()
+                .rev()
+                .take(ALARMS_IN_VIEW)
+                .map(AlarmView::of)
+                .collect(),
             events,
             readings: sheet.readings,
             shown: Instant::now(),
             json: OnceLock::new(),
         }
+    }
+
+    fn jobs(&self, record: &CycleRecord, feed: FeedView) -> JobsView {
+        let queue = &record.inputs.queue;
+        let mut shown = JobsView {
+            age_s: queue.mono_ms.map(|at| record.now.seconds_since(at)),
+            feed,
+            ..JobsView::default()
+        };
+        let outlooks = self.desk.outlooks();
+        let to_come: BTreeMap<&str, f64> = (outlooks.iter().flat_map(|all| &all.jobs))
+            .map(|outlook| (outlook.job.id.as_str(), outlook.to_come.it_kwh))
+            .collect();
+        let mut list = Vec::with_capacity(queue.jobs.len());
+        for job in &queue.jobs {
+            let (rank, state, start_ms) = match job.state {
+                JobState::Starting { start_ms } => (0, "starting", Some(start_ms)),
+                JobState::Running { start_ms } => (1, "running", Some(start_ms)),
+                JobState::Pending { expected_start_ms } => (2, "pending", expected_start_ms),
+            };
+            match job.state {
+                JobState::Starting { .. } => shown.starting += 1,
+                JobState::Running { .. } => {
+                    shown.running += 1;
+                    shown.running_gpus += u64::from(job.gpus);
+                }
+                JobState::Pending { .. } => shown.pending += 1,
+            }
+            list.push((rank, start_ms.unwrap_or(i64::MAX), state, start_ms, job));
+        }
+        list.sort_by_key(|(rank, start, ..)| (*rank, *start));
+        let list = list.into_iter().take(JOBS_IN_VIEW);
+        shown.list = list
+            .map(|(_, _, state, start_ms, job)| JobView {
+                id: job.id.clone(),
+                state,
+                start_ms,
+                name: job.name.clone(),
+                user: job.user.clone(),
+                partition: job.partition.clone(),
+                gpus: job.gpus,
+                nodes: job.node_count,
+                time_limit_s: job.time_limit_s,
+                to_come_kwh: to_come.get(job.id.as_str()).copied().map(rounded),
+            })
+            .collect();
+        shown
     }
 }
 
@@ -278,58 +376,29 @@ fn zones(site: &Site, record: &CycleRecord) -> Vec<ZoneView> {
         .collect()
 }
 
-fn jobs(record: &CycleRecord) -> JobsView {
-    let queue = &record.inputs.queue;
-    let mut shown = JobsView {
-        age_s: queue.mono_ms.map(|at| record.now.seconds_since(at)),
-        ..JobsView::default()
-    };
-    let mut list = Vec::with_capacity(queue.jobs.len());
-    for job in &queue.jobs {
-        let (rank, state, start_ms) = match job.state {
-            JobState::Starting { start_ms } => (0, "starting", Some(start_ms)),
-            JobState::Running { start_ms } => (1, "running", Some(start_ms)),
-            JobState::Pending { expected_start_ms } => (2, "pending", expected_start_ms),
-        };
-        match job.state {
-            JobState::Starting { .. } => shown.starting += 1,
-            JobState::Running { .. } => {
-                shown.running += 1;
-                shown.running_gpus += u64::from(job.gpus);
-            }
-            JobState::Pending { .. } => shown.pending += 1,
-        }
-        list.push((rank, start_ms.unwrap_or(i64::MAX), state, start_ms, job));
+fn books(record: &CycleRecord) -> BooksView {
+    let today_indicators = ledger::indicators(&record.account.today);
+    let total_indicators = ledger::indicators(&record.account.total);
+    BooksView {
+        account: record.account.clone(),
+        today_score: ScoreView::of(&today_indicators),
+        total_score: ScoreView::of(&total_indicators),
+        today_indicators,
+        total_indicators,
     }
-    list.sort_by_key(|(rank, start, ..)| (*rank, *start));
-    let list = list.into_iter().take(JOBS_IN_VIEW);
-    shown.list = list
-        .map(|(_, _, state, start_ms, job)| JobView {
-            id: job.id.clone(),
-            state,
-            start_ms,
-            name: job.name.clone(),
-            user: job.user.clone(),
-            partition: job.partition.clone(),
-            gpus: job.gpus,
-            nodes: job.node_count,
-            time_limit_s: job.time_limit_s,
-        })
-        .collect();
-    shown
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::snapshot::Severity;
 
     #[test]
     fn the_ring_is_bounded_and_counts_what_is_said_again() {
-        let site = crate::site::load_embedded("demo").unwrap().unwrap();
         let mut memory = Memory {
             events: VecDeque::new(),
             event_counts: BTreeMap::new(),
-            trend: Trend::new(&site),
+            alarms: Vec::new(),
             noted: 0,
         };
         let event = |text: String| Event {

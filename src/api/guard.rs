@@ -2,6 +2,7 @@
 //! operator's token.
 
 use super::problem::Problem;
+use crate::site::ApiSettings;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::Next;
@@ -112,6 +113,36 @@ pub(super) fn authorise(operator_token: &str, headers: &HeaderMap) -> Result<(),
         "the token is not the operator's: send `Authorization: Bearer <token>` with the value of api.operator_token",
         "Bearer realm=\"isotherm\", error=\"invalid_token\"",
     ))
+}
+
+/// Checks `Authorization: Bearer <token>` against the feed's token; the operator's may do what a feed may.
+pub(super) fn authorise_feed(settings: &ApiSettings, headers: &HeaderMap) -> Result<(), Problem> {
+    if settings.feed_token.is_empty() {
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "no job event is taken here, since no token is set: set api.feed_token (or ISOTHERM__API__FEED_TOKEN) to at \
+             least 16 characters and start again",
+        ));
+    }
+    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = given.and_then(|given| given.split_once(' '));
+    let token = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let known = [&settings.feed_token, &settings.operator_token];
+    let right = |token: &str| known.iter().any(|known| !known.is_empty() && equal(token, known));
+    match token {
+        Some((_, token)) if right(token.trim()) => Ok(()),
+        Some(_) => {
+            tracing::warn!("a job event was refused: wrong token");
+            Err(Problem::unauthorised(
+                "the token is not the feed's: send `Authorization: Bearer <token>` with the value of api.feed_token",
+                "Bearer realm=\"isotherm\", error=\"invalid_token\"",
+            ))
+        }
+        None => Err(Problem::unauthorised(
+            "the feed's token is missing: send `Authorization: Bearer <token>`",
+            "Bearer realm=\"isotherm\"",
+        )),
+    }
 }
 
 /// Compares without telling by its time where, or whether in length, the two differ.

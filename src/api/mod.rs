@@ -10,6 +10,7 @@
 
 mod board;
 mod guard;
+mod jobs;
 mod metrics;
 mod openapi;
 mod page;
@@ -24,29 +25,49 @@ mod stream;
 mod trend;
 mod view;
 
-use crate::site::{PointId, Site};
+use crate::jobs::Outlooks;
+use crate::site::Site;
 use crate::snapshot::Request;
 use axum::Router;
 use board::Seen;
-pub use board::{Board, EVENTS, Edges};
+pub use board::{Board, EVENTS, Edges, Figures};
+pub use metrics::Take;
 use std::fmt;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, watch};
 pub use trend::Sample;
 pub use view::{
-    BooksView, CduView, ControlView, DeviceView, EquipmentView, EventView, ForecastView, JobView, JobsView, Mode,
-    OwnerView, PaceView, RackView, ReadingView, SetpointView, StoreView, View, ZoneView,
+    AdviceView, AlarmView, BooksView, CduView, ControlView, DeviceView, EquipmentView, EventView, FeedView,
+    ForecastView, ForwardView, JobView, JobsView, Mode, OwnerView, PaceView, RackView, ReadingView, RideView,
+    ScoreView, SetpointView, StoreView, View, ZoneView,
 };
 
 /// Most live streams at a time.
 const STREAMS: usize = 64;
 
-/// Where the past readings of points come from.
+/// Where the past of a series comes from.
 pub trait History: Send + Sync {
-    /// The good readings of a point in a span of wall time (ms, both ends included), oldest first, best thinned to
-    /// `max_points`. May block. The error is a sentence for the caller.
-    fn series(&self, point: PointId, from_ms: i64, to_ms: i64, max_points: usize) -> Result<Vec<Sample>, String>;
+    /// The good samples of a series, by its family and labels as in `/metrics` but without `isotherm_` and the site, in a
+    /// span of wall time (ms, both ends included), oldest first, best thinned to `max_points`. May block. The error is a
+    /// sentence for the caller.
+    fn series(
+        &self,
+        family: &str,
+        labels: &[(&str, &str)],
+        from_ms: i64,
+        to_ms: i64,
+        max_points: usize,
+    ) -> Result<Vec<Sample>, String>;
+}
+
+/// Where the outlooks of jobs come from, and job events go to.
+pub trait JobDesk: Send + Sync {
+    /// Every job as it is expected to go on; `None` before the first queue.
+    fn outlooks(&self) -> Option<Arc<Outlooks>>;
+
+    /// Takes a job event of a scheduler's script. The error is a sentence for the caller.
+    fn take_event(&self, event: &[u8]) -> Result<(), String>;
 }
 
 /// What the server reads.
@@ -55,6 +76,7 @@ pub struct Shared {
     site: Arc<Site>,
     seen: Seen,
     history: Arc<dyn History>,
+    desk: Arc<dyn JobDesk>,
     requests: mpsc::Sender<Request>,
     streams: Arc<Semaphore>,
     stopping: watch::Receiver<bool>,
@@ -75,9 +97,10 @@ pub fn open(
     mode: Mode,
     speed: f64,
     history: Arc<dyn History>,
+    desk: Arc<dyn JobDesk>,
     requests: mpsc::Sender<Request>,
 ) -> (Board, Shared) {
-    let (board, seen) = Board::new(Arc::clone(&site), mode, speed);
+    let (board, seen) = Board::new(Arc::clone(&site), mode, speed, Arc::clone(&desk));
     let (_, stopping) = watch::channel(false);
     let streams = Arc::new(Semaphore::new(STREAMS));
     (
@@ -86,6 +109,7 @@ pub fn open(
             site,
             seen,
             history,
+            desk,
             requests,
             streams,
             stopping,

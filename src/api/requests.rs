@@ -2,11 +2,15 @@
 
 use super::problem::Problem;
 use super::shapes;
+use crate::alarms::SHELVE_MAX_S;
 use crate::cycle::CycleRecord;
 use crate::site::{Authority, Site, StrategyKind, ZoneId};
 use crate::snapshot::{Author, LoadLimit, Request, RequestKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+/// Longest reason, characters.
+const WHY_MAX: usize = 300;
 
 /// Largest body, bytes.
 pub(super) const MAX_BODY: usize = 4096;
@@ -16,19 +20,33 @@ pub(super) const MAX_BODY: usize = 4096;
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum Body {
     /// Hold a setpoint at a value for a time, s.
-    Override { tag: String, value: f64, for_s: f64 },
+    Override {
+        tag: String,
+        value: f64,
+        for_s: f64,
+        #[serde(default)]
+        why: String,
+    },
     /// End an override.
-    ClearOverride { tag: String },
+    ClearOverride {
+        tag: String,
+        #[serde(default)]
+        why: String,
+    },
     /// Set a zone's authority.
     SetAuthority {
         zone: String,
         #[schemars(schema_with = "shapes::authority")]
         authority: Authority,
+        #[serde(default)]
+        why: String,
     },
     /// Change the strategy.
     SetStrategy {
         #[schemars(schema_with = "shapes::strategy")]
         strategy: StrategyKind,
+        #[serde(default)]
+        why: String,
     },
     /// Keep the power of cooling at or below `cooling_kw`, or cut it by the share `cut`, from `in_s` seconds on.
     SetLoadTarget {
@@ -36,54 +54,145 @@ pub(super) enum Body {
         cut: Option<f64>,
         in_s: f64,
         for_s: f64,
+        #[serde(default)]
+        why: String,
     },
     /// End a load target.
-    ClearLoadTarget {},
+    ClearLoadTarget {
+        #[serde(default)]
+        why: String,
+    },
     /// Begin step tests from which the model learns the plant, or end them.
-    Commission { begin: bool },
+    Commission {
+        begin: bool,
+        #[serde(default)]
+        why: String,
+    },
     /// Release every zone to the plant as found, and observe.
     // Braces, since serde does not deny unknown fields of a unit variant.
-    Stop {},
+    Stop {
+        #[serde(default)]
+        why: String,
+    },
+    /// Say that an alarm has been seen.
+    Acknowledge {
+        alarm: u64,
+        #[serde(default)]
+        why: String,
+    },
+    /// Put an alarm aside for a time, s.
+    Shelve {
+        alarm: u64,
+        for_s: f64,
+        #[serde(default)]
+        why: String,
+    },
+    /// Take an alarm off the shelf.
+    Unshelve {
+        alarm: u64,
+        #[serde(default)]
+        why: String,
+    },
+    /// Take advice: what comes of it is followed.
+    TakeAdvice {
+        advice: u64,
+        #[serde(default)]
+        why: String,
+    },
+    /// Decline advice.
+    DeclineAdvice {
+        advice: u64,
+        #[serde(default)]
+        why: String,
+    },
+    /// In advise: let a zone's plan be written for a time, s.
+    AcceptPlan {
+        zone: String,
+        for_s: f64,
+        #[serde(default)]
+        why: String,
+    },
+    /// In advise: do not let it be written, or no longer.
+    DeclinePlan {
+        zone: String,
+        #[serde(default)]
+        why: String,
+    },
 }
 
 /// What the bodies look like, for the error messages.
-const FORMS: &str = r#"{"kind": "override", "tag": "cdu1.secondary_supply_temperature_setpoint", "value": 30, "for_s": 1800}, {"kind": "clear_override", "tag": ...}, {"kind": "set_authority", "zone": ..., "authority": "observe"|"advise"|"bounded"|"full"}, {"kind": "set_strategy", "strategy": "fixed"|"trim_respond"|"predictive"}, {"kind": "set_load_target", "cut": 0.15, "in_s": 900, "for_s": 1800} (or "cooling_kw": 120 in place of "cut"), {"kind": "clear_load_target"}, {"kind": "commission", "begin": true} or {"kind": "stop"}"#;
+const FORMS: &str = r#"{"kind": "override", "tag": "cdu1.secondary_supply_temperature_setpoint", "value": 30, "for_s": 1800}, {"kind": "clear_override", "tag": ...}, {"kind": "set_authority", "zone": ..., "authority": "observe"|"advise"|"bounded"|"full"}, {"kind": "set_strategy", "strategy": "fixed"|"trim_respond"|"predictive"}, {"kind": "set_load_target", "cut": 0.15, "in_s": 900, "for_s": 1800} (or "cooling_kw": 120 in place of "cut"), {"kind": "clear_load_target"}, {"kind": "commission", "begin": true}, {"kind": "acknowledge", "alarm": 12}, {"kind": "shelve", "alarm": 12, "for_s": 3600}, {"kind": "unshelve", "alarm": 12}, {"kind": "take_advice", "advice": 3}, {"kind": "decline_advice", "advice": 3}, {"kind": "accept_plan", "zone": ..., "for_s": 1800}, {"kind": "decline_plan", "zone": ...} or {"kind": "stop"}"#;
 
 /// The request in a body, by its author.
 pub(super) fn parse(site: &Site, body: &[u8]) -> Result<Request, Problem> {
     let body: Body = serde_json::from_slice(body)
         .map_err(|error| Problem::bad_request(format!("the body is not a request ({error}): send one of {FORMS}")))?;
-    let kind = match body {
-        Body::Override { tag, value, for_s } => override_of(site, &tag, value, for_s)?,
-        Body::ClearOverride { tag } => {
+    let (kind, why) = match body {
+        Body::Override { tag, value, for_s, why } => (override_of(site, &tag, value, for_s)?, why),
+        Body::ClearOverride { tag, why } => {
             let point = site.point(&tag).ok_or_else(|| unknown_tag(&tag))?;
-            RequestKind::ClearOverride { point }
+            (RequestKind::ClearOverride { point }, why)
         }
-        Body::SetAuthority { zone, authority } => {
-            let index = site.zones.iter().position(|known| known.name == zone).ok_or_else(|| {
-                let names: Vec<_> = site.zones.iter().map(|zone| zone.name.as_str()).collect();
-                Problem::bad_request(format!("there is no zone `{zone}`: send one of {}", names.join(", ")))
-            })?;
-            RequestKind::SetAuthority {
-                zone: ZoneId(index),
-                authority,
-            }
+        Body::SetAuthority { zone, authority, why } => {
+            let zone = zone_of(site, &zone)?;
+            (RequestKind::SetAuthority { zone, authority }, why)
         }
-        Body::SetStrategy { strategy } => RequestKind::SetStrategy { strategy },
         Body::SetLoadTarget {
             cooling_kw,
             cut,
             in_s,
             for_s,
-        } => load_target_of(cooling_kw, cut, in_s, for_s)?,
-        Body::ClearLoadTarget {} => RequestKind::ClearLoadTarget,
-        Body::Commission { begin } => RequestKind::Commission { begin },
-        Body::Stop {} => RequestKind::Stop,
+            why,
+        } => (load_target_of(cooling_kw, cut, in_s, for_s)?, why),
+        Body::ClearLoadTarget { why } => (RequestKind::ClearLoadTarget, why),
+        Body::Commission { begin, why } => (RequestKind::Commission { begin }, why),
+        Body::Acknowledge { alarm, why } => (RequestKind::Acknowledge { alarm }, why),
+        Body::Shelve { alarm, for_s, why } => {
+            let for_s = lasting("an alarm on the shelf", for_s, SHELVE_MAX_S)?;
+            (RequestKind::Shelve { alarm, for_s }, why)
+        }
+        Body::Unshelve { alarm, why } => (RequestKind::Unshelve { alarm }, why),
+        Body::TakeAdvice { advice, why } => (RequestKind::TakeAdvice { advice }, why),
+        Body::DeclineAdvice { advice, why } => (RequestKind::DeclineAdvice { advice }, why),
+        Body::AcceptPlan { zone, for_s, why } => {
+            let zone = zone_of(site, &zone)?;
+            let for_s = lasting("an accepted plan", for_s, site.safety.override_max_s)?;
+            (RequestKind::AcceptPlan { zone, for_s }, why)
+        }
+        Body::DeclinePlan { zone, why } => {
+            let zone = zone_of(site, &zone)?;
+            (RequestKind::DeclinePlan { zone }, why)
+        }
+        Body::SetStrategy { strategy, why } => (RequestKind::SetStrategy { strategy }, why),
+        Body::Stop { why } => (RequestKind::Stop, why),
     };
+    if why.chars().count() > WHY_MAX {
+        return Err(Problem::bad_request(format!(
+            "`why` is longer than {WHY_MAX} characters: say it shorter"
+        )));
+    }
     Ok(Request {
         author: Author::Operator(site.api.operator_name.clone()),
         kind,
+        why,
     })
+}
+
+fn zone_of(site: &Site, zone: &str) -> Result<ZoneId, Problem> {
+    let index = site.zones.iter().position(|known| known.name == zone).ok_or_else(|| {
+        let names: Vec<_> = site.zones.iter().map(|zone| zone.name.as_str()).collect();
+        Problem::bad_request(format!("there is no zone `{zone}`: send one of {}", names.join(", ")))
+    })?;
+    Ok(ZoneId(index))
+}
+
+fn lasting(what: &str, for_s: f64, longest: f64) -> Result<f64, Problem> {
+    if for_s > 0.0 && for_s <= longest {
+        return Ok(for_s);
+    }
+    Err(Problem::bad_request(format!(
+        "{what} cannot last {for_s} s: send `for_s` above 0 and up to {longest}"
+    )))
 }
 
 fn override_of(site: &Site, tag: &str, value: f64, for_s: f64) -> Result<RequestKind, Problem> {
@@ -101,12 +210,7 @@ fn override_of(site: &Site, tag: &str, value: f64, for_s: f64) -> Result<Request
             write.min, write.max
         )));
     }
-    let longest = site.safety.override_max_s;
-    if !(for_s > 0.0 && for_s <= longest) {
-        return Err(Problem::bad_request(format!(
-            "an override cannot last {for_s} s: send `for_s` above 0 and up to {longest}"
-        )));
-    }
+    let for_s = lasting("an override", for_s, site.safety.override_max_s)?;
     Ok(RequestKind::Override { point, value, for_s })
 }
 
@@ -203,6 +307,23 @@ impl Answer {
                     answer.notes.push("only predictive tests a plant".to_owned());
                 }
             }
+            RequestKind::AcceptPlan { zone, .. } | RequestKind::DeclinePlan { zone } => {
+                answer.of_events(
+                    &site
+                        .zones
+                        .get(zone.0)
+                        .map_or_else(String::new, |zone| zone.name.clone()),
+                    record,
+                );
+            }
+            RequestKind::Acknowledge { alarm }
+            | RequestKind::Shelve { alarm, .. }
+            | RequestKind::Unshelve { alarm } => {
+                answer.of_events(&format!("alarm {alarm}"), record);
+            }
+            RequestKind::TakeAdvice { advice } | RequestKind::DeclineAdvice { advice } => {
+                answer.of_events(&format!("advice {advice}"), record);
+            }
             RequestKind::Stop => {
                 answer.accepted = record
                     .safety
@@ -217,6 +338,16 @@ impl Answer {
     fn note_code(&mut self, code: &str, record: &CycleRecord) {
         let events = record.events.iter().filter(|event| event.code == code);
         self.notes.extend(events.map(|event| event.text.clone()));
+    }
+
+    /// It was taken unless the cycle says that it was asked in vain.
+    fn of_events(&mut self, subject: &str, record: &CycleRecord) {
+        let refused = record
+            .events
+            .iter()
+            .filter(|event| event.code == "request_refused" && event.subject == subject);
+        self.notes.extend(refused.map(|event| event.text.clone()));
+        self.accepted = self.notes.is_empty();
     }
 
     fn note_tag(&mut self, tag: &str, record: &CycleRecord) {

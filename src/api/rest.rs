@@ -5,10 +5,10 @@ use super::paging::{Page, Wanted};
 use super::problem::Problem;
 use super::requests::{self, MAX_BODY};
 use super::routes::ROUTES;
-use super::trend::{Sample, thin};
-use super::view::{EventView, View};
+use super::trend::{Sample, Series, find, thin};
+use super::view::{AlarmView, EventView, View};
 use super::{Shared, metrics, shapes};
-use crate::site::{PointId, Site, WriteSpec};
+use crate::site::{Site, WriteSpec};
 use axum::Json;
 use axum::body::{Body, to_bytes};
 use axum::extract::rejection::QueryRejection;
@@ -56,6 +56,7 @@ pub(super) fn describe(site: &Site) -> Value {
         "hash": site.hash,
         "version": env!("CARGO_PKG_VERSION"),
         "override_max_s": site.safety.override_max_s,
+        "shelve_max_s": crate::alarms::SHELVE_MAX_S,
         "actions": !site.api.operator_token.is_empty(),
         "limits": site.limits,
         "prices": site.prices,
@@ -152,6 +153,11 @@ pub(super) async fn events(State(shared): State<Shared>, wanted: Wanted) -> Json
     Json(wanted.page(memory.events.iter().rev().cloned(), |event| event.seq, true))
 }
 
+pub(super) async fn alarms(State(shared): State<Shared>, wanted: Wanted) -> Json<Page<AlarmView>> {
+    let memory = shared.seen.memory();
+    Json(wanted.page(memory.alarms.iter().rev().cloned(), |alarm| alarm.id, true))
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SeriesQuery {
@@ -187,12 +193,6 @@ pub(super) struct SeriesView {
     points: Vec<Sample>,
 }
 
-/// Where one tag is read from.
-enum Source {
-    Derived(Vec<Sample>, &'static str),
-    Point(PointId),
-}
-
 pub(super) async fn series(
     State(shared): State<Shared>,
     query: Result<Query<SeriesQuery>, QueryRejection>,
@@ -220,22 +220,24 @@ pub(super) async fn series(
         )));
     }
 
-    let mut sources = Vec::with_capacity(tags.len());
+    let mut wanted = Vec::with_capacity(tags.len());
     for tag in tags {
-        sources.push((tag.to_owned(), source(&shared, tag, from, to, max_points)?));
+        wanted.push((tag.to_owned(), known(&shared, tag)?));
     }
     // The record is on disk: reading it must not hold up the other connections.
     let read = tokio::task::spawn_blocking(move || {
-        let read = sources.into_iter().map(|(tag, source)| match source {
-            Source::Derived(points, unit) => Ok(SeriesView { tag, unit, points }),
-            Source::Point(point) => {
-                let points = shared.history.series(point, from, to, max_points)?;
-                Ok(SeriesView {
-                    tag,
-                    unit: shared.site.spec(point).unit.symbol(),
-                    points: thin(points, max_points),
-                })
-            }
+        let read = wanted.into_iter().map(|(tag, series)| {
+            let labels: Vec<(&str, &str)> = series
+                .labels
+                .iter()
+                .map(|(name, value)| (*name, value.as_str()))
+                .collect();
+            let points = shared.history.series(series.family, &labels, from, to, max_points)?;
+            Ok(SeriesView {
+                tag,
+                unit: series.unit,
+                points: thin(points, max_points),
+            })
         });
         read.collect::<Result<Vec<_>, String>>()
     });
@@ -256,25 +258,14 @@ pub(super) async fn series(
     }
 }
 
-fn source(shared: &Shared, tag: &str, from: i64, to: i64, max_points: usize) -> Result<Source, Problem> {
-    if let Some(point) = shared.site.point(tag) {
-        return Ok(Source::Point(point));
-    }
-    let memory = shared.seen.memory();
-    let unit = memory
-        .trend
-        .series()
-        .iter()
-        .find(|series| series.tag == tag)
-        .map(|series| series.unit);
-    match (unit, memory.trend.read(tag, from, to, max_points)) {
-        (Some(unit), Some(points)) => Ok(Source::Derived(points, unit)),
-        _ => Err(Problem::bad_request(format!(
+fn known(shared: &Shared, tag: &str) -> Result<Series, Problem> {
+    find(&shared.site, tag).ok_or_else(|| {
+        Problem::bad_request(format!(
             "there is no series `{tag}`: send a tag of /api/v1/points, or <cdu>.heat, <cdu>.heat_mean_300s, \
              <cdu>.heat_upper_300s, hall.it_power, hall.cooling_power, hall.reused_heat, hall.cost_rate, \
              hall.co2e_rate, hall.chip_margin, hall.warmest_supply"
-        ))),
-    }
+        ))
+    })
 }
 
 /// The answer where the cycle that takes a request has not ended in time.

@@ -3,8 +3,8 @@
 use super::paging::{LIMIT_MAX, Page};
 use super::requests::{Answer, Body};
 use super::rest::{self, Handed, Health, PointView, SeriesAnswer};
-use super::view::{EventView, View};
-use super::{Shared, openapi, stream};
+use super::view::{AlarmView, EventView, View};
+use super::{Shared, jobs, openapi, stream};
 use axum::Router;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -120,6 +120,13 @@ const SERIES: &[Parameter] = &[
     },
 ];
 
+const JOB_ID: Parameter = Parameter {
+    name: "id",
+    required: true,
+    about: "The scheduler's id of the job, percent-encoded.",
+    kind: Kind::Text,
+};
+
 /// All routes but the page's own files.
 pub(super) const ROUTES: &[Route] = &[
     Route {
@@ -197,6 +204,16 @@ pub(super) const ROUTES: &[Route] = &[
         handler: || get(rest::events),
     },
     Route {
+        method: Method::Get,
+        path: "/api/v1/alarms",
+        summary: "List the alarms, newest first",
+        parameters: PAGED,
+        body: None,
+        answers: &[(200, "A page of alarms.", Content::Json(of::<Page<AlarmView>>()))],
+        problems: &[400],
+        handler: || get(rest::alarms),
+    },
+    Route {
         method: Method::Post,
         path: "/api/v1/requests",
         summary: "Ask something of the next cycle, as an operator",
@@ -208,6 +225,58 @@ pub(super) const ROUTES: &[Route] = &[
         ],
         problems: &[400, 401, 403, 409, 413, 415, 503],
         handler: || post(rest::request),
+    },
+    Route {
+        method: Method::Get,
+        path: "/api/v1/jobs",
+        summary: "List the jobs of the queue with what each will draw and cost",
+        parameters: PAGED,
+        body: None,
+        answers: &[(200, "A page of jobs.", Content::Json(of::<Page<jobs::OutlookView>>()))],
+        problems: &[400, 503],
+        handler: || get(jobs::list),
+    },
+    Route {
+        method: Method::Get,
+        path: "/api/v1/jobs/{id}",
+        summary: "Tell what a job has drawn, will draw and costs",
+        parameters: &[JOB_ID],
+        body: None,
+        answers: &[(200, "The job.", Content::Json(of::<jobs::OutlookView>()))],
+        problems: &[400, 404, 503],
+        handler: || get(jobs::one),
+    },
+    Route {
+        method: Method::Get,
+        path: "/api/v1/jobs/{id}/windows",
+        summary: "Tell when a waiting job would best start, and what waiting saves",
+        parameters: &[
+            JOB_ID,
+            Parameter {
+                name: "deadline",
+                required: false,
+                about: "By when it must have ended, ms since 1970-01-01 UTC; a day from now where absent.",
+                kind: WALL_MS,
+            },
+        ],
+        body: None,
+        answers: &[(
+            200,
+            "The starts with the least cost, carbon and water.",
+            Content::Json(of::<jobs::WindowsView>()),
+        )],
+        problems: &[400, 404, 409, 503],
+        handler: || get(jobs::windows),
+    },
+    Route {
+        method: Method::Post,
+        path: "/api/v1/jobs/events",
+        summary: "Announce a job's start or end, as a scheduler's script",
+        parameters: &[],
+        body: Some(of::<jobs::EventBody>()),
+        answers: &[(200, "The queue shows it.", Content::Json(of::<jobs::Taken>()))],
+        problems: &[400, 401, 403, 413],
+        handler: || post(jobs::event),
     },
     Route {
         method: Method::Get,

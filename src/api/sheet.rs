@@ -13,6 +13,8 @@ pub(super) struct Sheet<'a> {
     pub(super) readings: Vec<Option<ReadingView>>,
     commanded: Vec<Option<(f64, &'a Author)>>,
     planned: Vec<Option<f64>>,
+    /// Wall time at which each point's override ends, ms.
+    until_ms: Vec<Option<i64>>,
 }
 
 impl<'a> Sheet<'a> {
@@ -33,6 +35,14 @@ impl<'a> Sheet<'a> {
                 *slot = Some(setpoint.value);
             }
         }
+        let mut until_ms = vec![None; site.points.len()];
+        for held in &record.safety.overrides {
+            if let Some(slot) = site.point(&held.tag).and_then(|point| until_ms.get_mut(point.0)) {
+                #[expect(clippy::cast_possible_truncation, reason = "saturates; within the longest override")]
+                let left_ms = (held.left_s * 1000.0) as i64;
+                *slot = Some(record.now.wall_ms.saturating_add(left_ms));
+            }
+        }
         let snapshot = &record.inputs.snapshot;
         let reading = |index| Some(ReadingView::of(snapshot.reading(PointId(index))?, record.now));
         Self {
@@ -41,6 +51,7 @@ impl<'a> Sheet<'a> {
             readings: (0..site.points.len()).map(reading).collect(),
             commanded,
             planned,
+            until_ms,
         }
     }
 
@@ -68,6 +79,7 @@ impl<'a> Sheet<'a> {
                 owner: command.map(|(_, author)| owner(author)),
                 planned: self.planned.get(point.0).copied().flatten().map(rounded),
                 release: write.release,
+                until_ms: self.until_ms.get(point.0).copied().flatten(),
             };
             shown.setpoints.insert(spec.quantity.clone(), setpoint);
         }
@@ -83,6 +95,10 @@ fn owner(author: &Author) -> OwnerView {
         },
         Author::Operator(name) => OwnerView {
             kind: "operator",
+            name: name.clone(),
+        },
+        Author::Bus(name) => OwnerView {
+            kind: "bus",
             name: name.clone(),
         },
         Author::Safety => OwnerView {

@@ -1,132 +1,69 @@
-//! Short series of figures that no device measures: powers and rates of the books, heat and its forecast.
-//! Their tags follow the points' pattern, `<equipment>.<quantity>`; `hall` is the whole site.
+//! The series that no device measures, under tags like the points': `<equipment>.<quantity>`, `hall` for the whole site.
+//! Each is a figure of `/metrics`, which the record keeps like a point.
 
-use super::view::View;
 use crate::site::Site;
-use std::collections::VecDeque;
 
-/// Least plant time between two samples, ms.
-const STEP_MS: i64 = 10_000;
-/// Samples kept: four hours.
-const SAMPLES: usize = 1440;
-/// The horizon whose forecasts are kept beside what came: its index and its name in tags.
-const HORIZON: (usize, &str) = (1, "300s");
+/// The horizon whose forecasts are shown beside what came: in labels, and in tags.
+const HORIZON: (&str, &str) = ("300", "300s");
 
 /// One sample of a series: wall ms and value.
 pub type Sample = (i64, f64);
 
-/// A derived series.
+/// Where a tag's series is in the record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Series {
-    pub tag: String,
+    pub family: &'static str,
+    pub labels: Vec<(&'static str, String)>,
     pub unit: &'static str,
 }
 
-/// The ring of the derived series.
-#[derive(Debug)]
-pub(super) struct Trend {
-    series: Vec<Series>,
-    samples: VecDeque<(i64, Vec<f64>)>,
-}
+/// The series of the hall: quantity, unit, family.
+const HALL: [(&str, &str, &str); 6] = [
+    ("it_power", "kW", "it_power_kilowatts"),
+    ("cooling_power", "kW", "cooling_power_kilowatts"),
+    ("reused_heat", "kW", "reused_heat_kilowatts"),
+    ("co2e_rate", "kg/h", "co2e_kilograms_per_hour"),
+    ("chip_margin", "K", "hall_chip_margin_kelvin"),
+    ("warmest_supply", "degC", "hall_warmest_supply_celsius"),
+];
 
-impl Trend {
-    pub(super) fn new(site: &Site) -> Self {
-        let hall = [
-            ("it_power", "kW"),
-            ("cooling_power", "kW"),
-            ("reused_heat", "kW"),
-            ("cost_rate", "1/h"),
-        ];
-        let hall = hall
-            .into_iter()
-            .chain([("co2e_rate", "kg/h"), ("chip_margin", "K"), ("warmest_supply", "degC")]);
-        let mut series: Vec<Series> = hall
-            .map(|(quantity, unit)| Series {
-                tag: format!("hall.{quantity}"),
-                unit,
-            })
-            .collect();
-        for equipment in std::iter::once("hall").chain(site.cdus.iter().map(|cdu| cdu.name.as_str())) {
-            let horizon = HORIZON.1;
-            for quantity in [
-                "heat".to_owned(),
-                format!("heat_mean_{horizon}"),
-                format!("heat_upper_{horizon}"),
-            ] {
-                series.push(Series {
-                    tag: format!("{equipment}.{quantity}"),
-                    unit: "kW",
-                });
-            }
+/// The series of a tag; `None` for an unknown one.
+pub(super) fn find(site: &Site, tag: &str) -> Option<Series> {
+    let series = |family, unit, labels| Series { family, labels, unit };
+    if let Some(point) = site.point(tag) {
+        let unit = site.spec(point).unit.symbol();
+        return Some(series(
+            "point",
+            unit,
+            vec![("tag", tag.to_owned()), ("unit", unit.to_owned())],
+        ));
+    }
+    let (equipment, quantity) = tag.split_once('.')?;
+    if equipment == "hall" {
+        if let Some((_, unit, family)) = HALL.iter().find(|(known, ..)| *known == quantity) {
+            return Some(series(family, unit, vec![]));
         }
-        Self {
-            series,
-            samples: VecDeque::new(),
+        if quantity == "cost_rate" {
+            let currency = ("currency", site.currency.clone());
+            return Some(series("cost_per_hour", "1/h", vec![currency]));
         }
     }
-
-    /// The derived series.
-    pub(super) fn series(&self) -> &[Series] {
-        &self.series
-    }
-
-    /// Adds a view, where enough time has passed since the last sample.
-    pub(super) fn push(&mut self, view: &View) {
-        if self
-            .samples
-            .back()
-            .is_some_and(|(at, _)| (0..STEP_MS).contains(&view.wall_ms.saturating_sub(*at)))
-        {
-            return;
-        }
-        if self.samples.len() == SAMPLES {
-            self.samples.pop_front();
-        }
-        self.samples.push_back((view.wall_ms, values(view)));
-    }
-
-    /// The samples of a series in a span of wall time, thinned to at most `max_points` by the mean of neighbours;
-    /// `None` for an unknown tag.
-    pub(super) fn read(&self, tag: &str, from_ms: i64, to_ms: i64, max_points: usize) -> Option<Vec<Sample>> {
-        let index = self.series.iter().position(|series| series.tag == tag)?;
-        let samples = self.samples.iter().filter(|(at, _)| (from_ms..=to_ms).contains(at));
-        let samples = samples.filter_map(|(at, values)| Some((*at, *values.get(index)?)));
-        Some(thin(
-            samples.filter(|(_, value)| value.is_finite()).collect(),
-            max_points,
-        ))
-    }
-}
-
-/// In the order of [`Trend::new`].
-fn values(view: &View) -> Vec<f64> {
-    let account = &view.books.account;
-    let supplies = view
-        .cdus
-        .iter()
-        .filter_map(|cdu| cdu.equipment.good("secondary_supply_temperature"));
-    let margins = view.cdus.iter().filter_map(|cdu| cdu.worst_margin_k);
-    let mut values = vec![
-        account.it_kw,
-        account.cooling_kw,
-        account.reused_kw,
-        account.cost_per_h,
-        account.co2e_kg_per_h,
-        margins.min_by(f64::total_cmp).unwrap_or(f64::NAN),
-        supplies.max_by(f64::total_cmp).unwrap_or(f64::NAN),
-    ];
-    let cdu = |cdu: &super::view::CduView| {
-        let at = |horizons: &[f64]| horizons.get(HORIZON.0).copied().unwrap_or(f64::NAN);
-        [cdu.heat.now_kw, at(&cdu.heat.mean_kw), at(&cdu.heat.upper_kw)]
+    let (kind, horizon) = match quantity.rsplit_once('_') {
+        Some((kind, horizon)) if horizon == HORIZON.1 => (kind, Some(("horizon_s", HORIZON.0.to_owned()))),
+        _ => (quantity, None),
     };
-    let sum = view
-        .cdus
-        .iter()
-        .map(cdu)
-        .reduce(|[a, b, c], [x, y, z]| [a + x, b + y, c + z]);
-    values.extend(sum.unwrap_or([f64::NAN; 3]));
-    values.extend(view.cdus.iter().flat_map(cdu));
-    values
+    let of_cdu = site.cdus.iter().any(|cdu| cdu.name == equipment);
+    let (family, label) = match (equipment, kind, horizon.is_some()) {
+        ("hall", "heat", false) => ("hall_heat_kilowatts", None),
+        ("hall", "heat_mean", true) => ("hall_heat_forecast_mean_kilowatts", None),
+        ("hall", "heat_upper", true) => ("hall_heat_forecast_upper_kilowatts", None),
+        (_, "heat", false) if of_cdu => ("heat_kilowatts", Some(equipment)),
+        (_, "heat_mean", true) if of_cdu => ("heat_forecast_mean_kilowatts", Some(equipment)),
+        (_, "heat_upper", true) if of_cdu => ("heat_forecast_upper_kilowatts", Some(equipment)),
+        _ => return None,
+    };
+    let labels = label.map(|equipment| ("equipment", equipment.to_owned()));
+    Some(series(family, "kW", labels.into_iter().chain(horizon).collect()))
 }
 
 /// Thins samples to at most `max_points` by the mean of neighbours.
@@ -157,5 +94,29 @@ mod tests {
         assert_eq!(thinned.first(), Some(&(8, 4.0)));
         assert_eq!(thin(samples.clone(), 1000), samples);
         assert_eq!(thin(samples, 0).len(), 1);
+    }
+
+    #[test]
+    fn tags_lead_to_the_families_of_the_metrics() {
+        let site = crate::site::load_embedded("demo").unwrap().unwrap();
+        let labels = |tag: &str| find(&site, tag).map(|found| (found.family, found.labels.len()));
+        assert_eq!(labels("cdu1.secondary_flow"), Some(("point", 2)));
+        assert_eq!(labels("hall.it_power"), Some(("it_power_kilowatts", 0)));
+        assert_eq!(labels("hall.cost_rate"), Some(("cost_per_hour", 1)));
+        assert_eq!(labels("cdu1.heat"), Some(("heat_kilowatts", 1)));
+        assert_eq!(labels("cdu1.heat_mean_300s"), Some(("heat_forecast_mean_kilowatts", 2)));
+        assert_eq!(
+            labels("hall.heat_upper_300s"),
+            Some(("hall_heat_forecast_upper_kilowatts", 1))
+        );
+        for unknown in [
+            "cdu9.heat",
+            "cdu1.heat_mean",
+            "cdu1.heat_300s",
+            "hall.nothing",
+            "nothing",
+        ] {
+            assert_eq!(labels(unknown), None, "{unknown}");
+        }
     }
 }

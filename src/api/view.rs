@@ -66,6 +66,12 @@ pub struct View {
     pub devices: Vec<DeviceView>,
     /// The local record.
     pub store: StoreView,
+    /// The forwarding; `None` where there is none.
+    pub forward: Option<ForwardView>,
+    /// The alarms, newest first; `/api/v1/alarms` has more.
+    pub alarms: Vec<AlarmView>,
+    /// What a person could do, and what came of it.
+    pub advice: AdviceView,
     /// The latest events, newest first; `/api/v1/events` has more.
     pub events: Vec<EventView>,
     /// Every point's last reading, by `PointId`: for the metrics and the list of points.
@@ -230,6 +236,8 @@ pub struct SetpointView {
     pub planned: Option<f64>,
     /// The value of the plant as found.
     pub release: f64,
+    /// Wall time at which a person's override ends, ms; `None` where there is none.
+    pub until_ms: Option<i64>,
 }
 
 /// An equipment with its points by quantity, named as in tags.
@@ -263,6 +271,19 @@ pub struct CduView {
     pub worst_margin_k: Option<f64>,
     /// The rack that has it.
     pub worst_rack: Option<String>,
+    /// Time to the first critical limit after a loss.
+    pub ride: RideView,
+}
+
+/// Time to the first critical limit after a loss, s, by what the plant has stored now; `None` where it is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, JsonSchema)]
+pub struct RideView {
+    /// After the coolant stands still: chips.
+    pub flow_s: Option<f64>,
+    /// After the facility water stands still: coolant.
+    pub pump_s: Option<f64>,
+    /// After heat rejection stops, pumps running: the whole loop.
+    pub tower_s: Option<f64>,
 }
 
 /// A rack.
@@ -301,8 +322,31 @@ pub struct JobsView {
     pub pending: usize,
     /// GPUs of the jobs that run.
     pub running_gpus: u64,
+    /// How the feed is doing.
+    pub feed: FeedView,
     /// The jobs, those about to start first, then running, then pending; at most 200.
     pub list: Vec<JobView>,
+}
+
+/// The link to the scheduler.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
+pub struct FeedView {
+    /// Kind of source, as in `workload.source`.
+    pub source: &'static str,
+    /// One sentence.
+    pub text: String,
+    /// Queues or events read since the start.
+    pub reads: u64,
+    /// Tries that failed and messages that were refused since the start.
+    pub failures: u64,
+    /// Events of prologs and epilogs taken since the start.
+    pub announced: u64,
+    /// Nodes of jobs that no rack of the site has.
+    pub unknown_nodes: usize,
+    /// By how much the scheduler's clock is ahead of ours, s; null where it says nothing of it.
+    pub clock_ahead_s: Option<f64>,
+    /// The last failure; null where all has been well since.
+    pub last_error: Option<String>,
 }
 
 /// A job.
@@ -326,6 +370,8 @@ pub struct JobView {
     pub nodes: u32,
     /// Requested time limit, s; 0 for none.
     pub time_limit_s: f64,
+    /// Energy into the IT equipment that it is expected to draw from now on, kWh; null where not known yet.
+    pub to_come_kwh: Option<f64>,
 }
 
 /// Energy, water, heat, carbon and cost.
@@ -341,6 +387,48 @@ pub struct BooksView {
     /// Indicators since the ledger began.
     #[schemars(with = "std::collections::BTreeMap<String, Option<f64>>")]
     pub total_indicators: Indicators,
+    /// Efficiency score of today.
+    pub today_score: ScoreView,
+    /// Efficiency score since the ledger began.
+    pub total_score: ScoreView,
+}
+
+/// An efficiency score: 0 to 100, the mean of its parts; see `docs/page.md` for each part's two ends.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, JsonSchema)]
+pub struct ScoreView {
+    /// Mean of the parts that are known.
+    pub score: Option<f64>,
+    /// Energy, by PUE: 100 at 1.0, 0 at 2.0.
+    pub energy: Option<f64>,
+    /// Water, by WUE: 100 at 0, 0 at 2.0 L/kWh, which is a site that evaporates all of its heat.
+    pub water: Option<f64>,
+    /// Carbon, by CUE: 100 at 0, 0 at 0.6 kg/kWh.
+    pub carbon: Option<f64>,
+    /// Reuse, by ERF: 100 at 1, 0 at 0.
+    pub reuse: Option<f64>,
+}
+
+impl ScoreView {
+    pub(super) fn of(indicators: &Indicators) -> Self {
+        let part = |value: Option<f64>, worst: f64, best: f64| {
+            value.map(|value| rounded((100.0 * (value - worst) / (best - worst)).clamp(0.0, 100.0)))
+        };
+        let parts = [
+            part(indicators.pue, 2.0, 1.0),
+            part(indicators.wue_l_per_kwh, 2.0, 0.0),
+            part(indicators.cue_kg_per_kwh, 0.6, 0.0),
+            part(indicators.erf, 0.0, 1.0),
+        ];
+        let known: Vec<f64> = parts.into_iter().flatten().collect();
+        let [energy, water, carbon, reuse] = parts;
+        Self {
+            score: (!known.is_empty()).then(|| rounded(known.iter().sum::<f64>() / known.len() as f64)),
+            energy,
+            water,
+            carbon,
+            reuse,
+        }
+    }
 }
 
 impl BooksView {
@@ -377,6 +465,176 @@ pub struct StoreView {
     pub segments: u64,
     /// Bytes on disk.
     pub bytes: u64,
+}
+
+/// The forwarding to a database.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
+pub struct ForwardView {
+    /// URL of the database.
+    pub target: String,
+    /// `ok`, or what it waits for.
+    pub state: String,
+    /// Span of plant time that the record has and the database has not, s.
+    pub lag_s: f64,
+    /// Samples that are still to be sent.
+    pub backlog: u64,
+    /// Samples sent since the start; some of them more than once.
+    pub sent: u64,
+    /// Samples that the database refused, since the start.
+    pub rejected: u64,
+    /// Requests that failed since the start.
+    pub failures: u64,
+    /// Chunks of samples that were deleted before they were sent.
+    pub lost_chunks: u64,
+    /// Whether the last canary was there; `None` where none is read back, or none was due yet.
+    pub canary: Option<bool>,
+    /// Real time since one was last seen, s.
+    pub canary_age_s: Option<f64>,
+}
+
+/// An alarm: a condition that stands, or that is over and that nobody has acknowledged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct AlarmView {
+    /// Its number: later is larger; never used again.
+    pub id: u64,
+    /// How much it matters.
+    #[schemars(schema_with = "shapes::severity")]
+    pub severity: Severity,
+    /// Stable name of the condition.
+    pub code: String,
+    /// Tag, equipment or zone.
+    pub subject: String,
+    /// The evidence when it last began.
+    pub text: String,
+    /// When it last began, wall ms.
+    pub since_ms: i64,
+    /// When it was over, wall ms; null as long as it stands.
+    pub over_ms: Option<i64>,
+    /// How often it has begun since it entered the list.
+    pub times: u32,
+    /// Who has seen it.
+    pub acknowledged_by: Option<String>,
+    /// When, wall ms.
+    pub acknowledged_ms: Option<i64>,
+    /// Who has put it aside.
+    pub shelved_by: Option<String>,
+    /// Until when, wall ms.
+    pub shelved_until_ms: Option<i64>,
+    /// The alarm that came first of those that began close together; its own number where that is this one.
+    pub first_up: u64,
+}
+
+impl AlarmView {
+    pub(super) fn of(alarm: &crate::alarms::Alarm) -> Self {
+        let (acknowledged, shelved) = (alarm.acknowledged.as_ref(), alarm.shelved.as_ref());
+        Self {
+            id: alarm.id,
+            severity: alarm.severity,
+            code: alarm.code.clone(),
+            subject: alarm.subject.clone(),
+            text: alarm.text.clone(),
+            since_ms: alarm.since_ms,
+            over_ms: alarm.over_ms,
+            times: alarm.times,
+            acknowledged_by: acknowledged.map(|mark| mark.by.clone()),
+            acknowledged_ms: acknowledged.map(|mark| mark.wall_ms),
+            shelved_by: shelved.map(|mark| mark.by.clone()),
+            shelved_until_ms: shelved.map(|mark| mark.wall_ms),
+            first_up: alarm.first_up,
+        }
+    }
+}
+
+/// What a person could do, and what came of it.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
+pub struct AdviceView {
+    /// What stands, the largest saving first.
+    pub open: Vec<OpenAdviceView>,
+    /// What was taken, newest first.
+    pub taken: Vec<TakenAdviceView>,
+}
+
+/// Advice that stands.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct OpenAdviceView {
+    /// Its number; never used again.
+    pub id: u64,
+    /// What could be done: a stable name.
+    pub kind: &'static str,
+    /// To what: an equipment, or the tag of a setpoint.
+    pub subject: String,
+    /// What is seen.
+    pub text: String,
+    /// What to do.
+    pub action: String,
+    /// Saved a day, in the site's currency.
+    pub money_per_day: f64,
+    /// Electricity saved a day, kWh.
+    pub kwh_per_day: f64,
+    /// Water saved a day, L.
+    pub litres_per_day: f64,
+    /// Carbon saved a day, kg.
+    pub co2e_kg_per_day: f64,
+    /// 0 to 1.
+    pub confidence: f64,
+    /// What could go wrong.
+    pub risk: String,
+    /// When it was raised, wall ms.
+    pub since_ms: i64,
+}
+
+/// Advice that was taken.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct TakenAdviceView {
+    /// Its number.
+    pub id: u64,
+    /// What was done.
+    pub kind: &'static str,
+    /// To what.
+    pub subject: String,
+    /// By whom.
+    pub taken_by: String,
+    /// When, wall ms.
+    pub taken_ms: i64,
+    /// What was promised a day, in the site's currency.
+    pub promised_per_day: f64,
+    /// What came a day; null in the first hour.
+    pub came_per_day: Option<f64>,
+    /// For how long it was followed, h.
+    pub watched_h: f64,
+}
+
+impl AdviceView {
+    pub(super) fn of(state: &crate::advice::State) -> Self {
+        let open = state.open().into_iter().map(|advice| OpenAdviceView {
+            id: advice.id,
+            kind: advice.kind.name(),
+            subject: advice.subject,
+            text: advice.text,
+            action: advice.action,
+            money_per_day: rounded(advice.per_day.money),
+            kwh_per_day: rounded(advice.per_day.kwh),
+            litres_per_day: rounded(advice.per_day.litres),
+            co2e_kg_per_day: rounded(advice.per_day.co2e_kg),
+            confidence: rounded(advice.confidence),
+            risk: advice.risk,
+            since_ms: advice.since_ms,
+        });
+        let taken = state.taken().iter().rev().map(|taken| TakenAdviceView {
+            id: taken.id,
+            kind: taken.kind.name(),
+            subject: taken.subject.clone(),
+            taken_by: taken.by.clone(),
+            taken_ms: taken.taken_ms,
+            promised_per_day: rounded(taken.promised.money),
+            came_per_day: taken.came().map(|came| rounded(came.money)),
+            watched_h: rounded(taken.watched_s / 3600.0),
+        });
+        Self {
+            open: open.collect(),
+            taken: taken.collect(),
+        }
+    }
 }
 
 /// Something that happened.

@@ -2,8 +2,9 @@
 
 use super::{Failure, count, load_site};
 use crate::forecast::{self, LARGEST_MODEL};
+use crate::service::finished::Finished;
 use crate::snapshot::FinishedJob;
-use crate::workload::finished;
+use crate::workload::{finished, telemetry};
 use jiff::tz::TimeZone;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,11 +14,17 @@ use std::path::{Path, PathBuf};
 pub(super) struct Args {
     /// Finished jobs: a dump of `sacct -P` with `ConsumedEnergyRaw`, or a CSV with a header (see the documentation of the
     /// workload room).
-    #[arg(long, required_unless_present = "synthetic")]
+    #[arg(long, required_unless_present_any = ["synthetic", "store"])]
     jobs: Option<PathBuf>,
+    /// Measured power of nodes, for a dump of `sacct -P` without energy: a CSV of `time_s`, `node` and `power_w`.
+    #[arg(long, requires = "jobs")]
+    power: Option<PathBuf>,
+    /// Jobs that finished in service: the directory of a controller's record.
+    #[arg(long, conflicts_with_all = ["jobs", "power"])]
+    store: Option<PathBuf>,
     /// Jobs of the built-in generator with this seed, in place of a file.
     #[cfg(feature = "sim")]
-    #[arg(long, conflicts_with = "jobs")]
+    #[arg(long, conflicts_with_all = ["jobs", "store"])]
     synthetic: Option<u64>,
     /// How many synthetic jobs.
     #[cfg(feature = "sim")]
@@ -79,11 +86,30 @@ fn jobs(args: &Args) -> Result<(Vec<FinishedJob>, String), Failure> {
         );
         return Ok((jobs, source));
     }
+    if let Some(store) = &args.store {
+        let jobs = Finished::beside(store).read();
+        let jobs = jobs.map_err(|error| Failure::of("read the jobs that finished in service", &error))?;
+        let source = format!(
+            "jobs that finished in service at the site {}, with power from rack readings",
+            site.name
+        );
+        return Ok((jobs, source));
+    }
     let Some(file) = &args.jobs else {
-        return Err(Failure::Run("no jobs: write --jobs FILE".into()));
+        return Err(Failure::Run("no jobs: write --jobs FILE or --store DIR".into()));
     };
     let text = fs::read_to_string(file).map_err(|error| Failure::of("read the jobs", &error))?;
     let zone = TimeZone::get(&site.time_zone).map_err(|error| Failure::of("find the site's time zone", &error))?;
+    if let Some(power) = &args.power {
+        let power = fs::read_to_string(power).map_err(|error| Failure::of("read the power", &error))?;
+        let joined = telemetry::join(&text, &power, &zone);
+        let joined = joined.map_err(|error| Failure::of("join accounting and power", &error))?;
+        let source = format!(
+            "accounting of the site {} with measured power of nodes; {} jobs shared a node and {} were not measured",
+            site.name, joined.shared, joined.unmeasured
+        );
+        return Ok((joined.jobs, source));
+    }
     let jobs = finished::parse(&text, &zone).map_err(|error| Failure::of("read the jobs", &error))?;
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     Ok((jobs, format!("accounting of the site {} ({name})", site.name)))

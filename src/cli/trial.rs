@@ -1,13 +1,16 @@
 //! `isotherm trial`: strategies against a simulated plant in virtual time.
 
-use super::{Failure, load_site, matrix, tradeoff, tune};
+use super::{Failure, load_site, matrix, savings, tradeoff, tune};
+use crate::ledger::Page;
+use crate::store::{Books, StoreError};
 use crate::trial::{self, Axis, Contender, Disturbance, GridEvent, Load, Options, Trial, WeatherSource};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Arguments of `isotherm trial`.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "switches of a command line")]
 pub(super) struct Args {
     /// Site file (TOML), or the name of an embedded site: `demo`, `frontier`, `chilled_water`.
     #[arg(long, default_value = "demo")]
@@ -78,6 +81,13 @@ pub(super) struct Args {
     /// Plot the first two of `--tradeoff` into this file.
     #[arg(long, requires = "tradeoff")]
     svg: Option<PathBuf>,
+    /// Run `fixed`, `trim_respond` and `predictive` and hold the savings that the books of the last state, week by week, against
+    /// what the plants really saved.
+    #[arg(long, conflicts_with_all = ["matrix", "tradeoff", "record"])]
+    savings: bool,
+    /// Write the books of the (one) strategy into this new directory, for `isotherm report --store`.
+    #[arg(long, conflicts_with_all = ["matrix", "tradeoff"], value_name = "DIR")]
+    record: Option<PathBuf>,
     /// Print JSON instead of a table.
     #[arg(long)]
     json: bool,
@@ -117,12 +127,26 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     if !args.tradeoff.is_empty() {
         return tradeoff::run(&site, &options, &args.tradeoff, args.svg.as_deref());
     }
+    if args.savings {
+        return savings::run(&site, options, args.json);
+    }
+    let mut recorder = args
+        .record
+        .as_deref()
+        .map(|dir| Recorder::new(dir, &options))
+        .transpose()?;
     let bar = progress(&options);
-    let result = trial::run(&site, &options, |run, share| {
+    let mut keep = |page: Page, _: f64| {
+        if let Some(recorder) = &mut recorder {
+            recorder.keep(&page);
+        }
+    };
+    let told = |run: Contender, share: f64| {
         bar.set_message(run.name());
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of 1000")]
         bar.set_position((share * 1000.0) as u64);
-    });
+    };
+    let result = trial::run_recorded(&site, &options, told, &mut keep);
     bar.finish_and_clear();
     let result = result.map_err(|error| Failure::of("run the trial", &error))?;
     if args.json {
@@ -131,7 +155,64 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     } else {
         print(&result, &site.currency);
     }
-    Ok(())
+    recorder.map_or(Ok(()), |recorder| recorder.finish(&result))
+}
+
+/// Keeps the books of a trial.
+struct Recorder {
+    books: Books,
+    failed: Option<StoreError>,
+}
+
+impl Recorder {
+    fn new(dir: &Path, options: &Options) -> Result<Self, Failure> {
+        if options.strategies.len() != 1 {
+            return Err(Failure::Run(
+                "--record keeps the books of one strategy: add --strategies trim_respond, or another one".to_owned(),
+            ));
+        }
+        let books = Books::open(dir).map_err(|error| Failure::of("open the books", &error))?;
+        if !books.is_empty() {
+            return Err(Failure::Run(format!(
+                "{} has books already: name a new directory",
+                dir.display()
+            )));
+        }
+        Ok(Self { books, failed: None })
+    }
+
+    fn keep(&mut self, page: &Page) {
+        if self.failed.is_none() {
+            self.failed = self.books.append(page.from_ms, page).err();
+        }
+    }
+
+    /// Says how near the books are to what the plant really used and moved.
+    fn finish(self, trial: &Trial) -> Result<(), Failure> {
+        if let Some(error) = self.failed {
+            return Err(Failure::of("keep the books", &error));
+        }
+        eprintln!(
+            "{:<14}{:>18}{:>18}{:>12}{:>10}",
+            "books", "plant's truth", "books", "error", "class"
+        );
+        for truth in trial.runs.iter().flat_map(|run| &run.truth) {
+            let within = if truth.error().abs() <= truth.class {
+                "within class"
+            } else {
+                "BEYOND CLASS"
+            };
+            eprintln!(
+                "{:<14}{:>18.1}{:>18.1}{:>10.3} %{:>8.1} %  {within}",
+                truth.name,
+                truth.plant,
+                truth.books,
+                100.0 * truth.error(),
+                100.0 * truth.class
+            );
+        }
+        Ok(())
+    }
 }
 
 /// A bar where a person watches, nothing where not.

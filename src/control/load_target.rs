@@ -6,7 +6,7 @@
 use super::View;
 use super::value;
 use crate::site::{MeterRole, Site};
-use crate::snapshot::{Author, Event, LoadLimit, LoadPhase, LoadReport, Now, Request, RequestKind, Severity, Snapshot};
+use crate::snapshot::{Event, LoadLimit, LoadPhase, LoadReport, Now, Request, RequestKind, Severity, Snapshot};
 use serde::{Deserialize, Serialize};
 use thermo::Quantity;
 
@@ -55,10 +55,7 @@ impl LoadTargets {
         self.follow(site, snapshot, now);
         let mut events = Vec::new();
         for request in requests {
-            let who = match &request.author {
-                Author::Operator(name) => name.as_str(),
-                Author::Strategy(_) | Author::Safety | Author::Release => "the controller",
-            };
+            let who = request.author.name();
             let (severity, code, text) = match request.kind {
                 RequestKind::SetLoadTarget { limit, in_s, for_s } => match self.set(limit, in_s, for_s, now) {
                     Ok(kw) => (
@@ -234,6 +231,7 @@ pub(super) fn shed_kw(view: &View<'_>, id: usize) -> Option<f64> {
 mod tests {
     use super::*;
     use crate::site::load_embedded;
+    use crate::snapshot::Author;
 
     fn at(second: u64) -> Now {
         Now {
@@ -251,6 +249,7 @@ mod tests {
                 in_s: 1200.0,
                 for_s: 1800.0,
             },
+            why: String::new(),
         }]
     }
 

@@ -20,8 +20,9 @@ mod setpoints;
 mod tests;
 mod trim_respond;
 
-use crate::site::{Point, Site, StrategyKind, WriteSpec};
+use crate::site::{Point, PointId, Site, StrategyKind, WriteSpec};
 use crate::snapshot::{Event, HeatForecast, Now, Plan, PlanStatus, Request, RequestKind, Snapshot};
+pub use predictive::what_if::{Change, Rates};
 use serde::{Deserialize, Serialize};
 use setpoints::Setpoints;
 use thermo::Quantity;
@@ -108,6 +109,54 @@ pub fn plan(
 /// What the strategies have to say since they were last asked: equipment that is not what it should be.
 pub fn news(state: &mut State) -> Vec<Event> {
     std::mem::take(&mut state.predictive.news)
+}
+
+/// The plant's model as it stands in one cycle, for questions of what else could be.
+#[derive(Debug, Clone, Copy)]
+pub struct WhatIf<'a> {
+    view: View<'a>,
+    state: &'a State,
+}
+
+impl<'a> WhatIf<'a> {
+    /// The model of a cycle, over a site whose bounds and nameplates may be other than the plant's.
+    pub const fn new(
+        site: &'a Site,
+        snapshot: &'a Snapshot,
+        heat: &'a HeatForecast,
+        state: &'a State,
+        now: Now,
+    ) -> Self {
+        let view = View {
+            site,
+            snapshot,
+            heat,
+            now,
+            load: None,
+        };
+        Self { view, state }
+    }
+
+    /// What cooling costs with one ratio at another value; `None` where the model does not know the plant.
+    pub fn rates(&self, change: Option<Change>) -> Option<Rates> {
+        self.state.predictive.rates(&self.view, change)
+    }
+
+    /// What a setpoint at another value would add to the rates, everything else staying as it is; `None` where it is of a
+    /// kind that the model does not weigh.
+    pub fn setpoint(&self, point: PointId, wanted: f64) -> Option<Rates> {
+        self.state.predictive.setpoint(&self.view, point, wanted)
+    }
+
+    /// The learned value of what a change is about, and for how long telling readings have shaped it, s.
+    pub fn present(&self, of: Change) -> Option<(f64, f64)> {
+        self.state.predictive.present(&self.view, of)
+    }
+
+    /// What its like are.
+    pub fn usual(&self, of: Change) -> f64 {
+        self.state.predictive.usual(of)
+    }
 }
 
 fn by_trim_respond(view: &View<'_>, state: &mut State) -> Result<Plan, String> {

@@ -386,6 +386,7 @@ fn a_load_target_is_met_by_warmer_water_and_its_absence_changes_nothing() {
             in_s: 0.0,
             for_s: 1800.0,
         },
+        why: String::new(),
     };
     // A meter that reads far above the target.
     asked.set("power", 5.0);
@@ -414,6 +415,7 @@ fn step_tests_only_cool_more_and_end_when_a_chip_leaves_its_target() {
     let begin = Request {
         author: Author::Operator("engineer".into()),
         kind: RequestKind::Commission { begin: true },
+        why: String::new(),
     };
     hear(demo(), &tested.snapshot, &[begin], &mut tested.state, now(180));
     for minute in 3..60 {

@@ -1,7 +1,7 @@
 //! All that a controller remembers from one cycle to the next.
 
 use crate::site::StrategyKind;
-use crate::{control, forecast, ledger, safety};
+use crate::{advice, alarms, control, forecast, ledger, safety, shadow};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -18,8 +18,14 @@ pub struct Mind {
     pub control: control::State,
     /// Memory of safety.
     pub safety: safety::State,
+    /// The baselines beside the plant.
+    pub shadow: shadow::State,
     /// The books.
     pub ledger: ledger::State,
+    /// The alarms.
+    pub alarms: alarms::State,
+    /// Advice.
+    pub advice: advice::State,
 }
 
 impl Mind {
@@ -31,7 +37,10 @@ impl Mind {
             forecast: forecast::State::default(),
             control: control::State::default(),
             safety: safety::State::default(),
+            shadow: shadow::State::default(),
             ledger: ledger::State::default(),
+            alarms: alarms::State::default(),
+            advice: advice::State::default(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The record of one cycle: enough to show it, to audit it and to run it again bit for bit.
 
-use super::Inputs;
-use crate::ledger::Account;
+use super::{Basis, Inputs};
+use crate::ledger::{Account, Page};
 use crate::safety::SafetyReport;
 use crate::site::PointId;
 use crate::snapshot::{Author, Event, HeatForecast, Now, Plan};
@@ -23,6 +23,8 @@ pub struct Commanded {
 pub struct CycleRecord {
     /// Number of the cycle, from 1.
     pub cycle: u64,
+    /// The configuration, limits and model that it was made with.
+    pub basis: Basis,
     /// Its time.
     pub now: Now,
     /// What went in.
@@ -41,6 +43,8 @@ pub struct CycleRecord {
     pub commands: Vec<Commanded>,
     /// The books.
     pub account: Account,
+    /// The page of the books that this cycle closed.
+    pub page: Option<Box<Page>>,
     /// What happened.
     pub events: Vec<Event>,
 }

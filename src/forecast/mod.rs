@@ -7,6 +7,7 @@
 //! | `learner` | elastic net and random forest |
 //! | `train` | training, with an honest comparison |
 //! | `registry` | models as files, and their cards |
+//! | `recent` | what finished in service, for predictions outside a cycle |
 //! | `level` | rack power now, or what stands in for it |
 //! | `tracked` | the jobs of the queue: predicted, placed, measured |
 //! | `rollup` | from jobs to racks at each horizon |
@@ -24,6 +25,7 @@ mod interval;
 mod job;
 mod learner;
 mod level;
+mod recent;
 mod registry;
 mod rollup;
 mod tracked;
@@ -33,5 +35,6 @@ pub use crate::snapshot::FinishedJob;
 pub use features::GpuPower;
 pub use heat::{State, forecast};
 pub use job::JobModel;
+pub use recent::Recent;
 pub use registry::{LARGEST_MODEL, ModelError, card};
 pub use train::{FEWEST_JOBS, Score, TargetReport, TrainError, TrainingReport, train};

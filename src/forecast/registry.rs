@@ -84,6 +84,14 @@ impl JobModel {
         Ok(model)
     }
 
+    /// First 8 bytes of [`JobModel::hash`], as records name a model; 0 where it cannot be serialised.
+    pub fn fingerprint(&self) -> u64 {
+        let hash = self.hash().unwrap_or_default();
+        hash.get(..16)
+            .and_then(|hex| u64::from_str_radix(hex, 16).ok())
+            .unwrap_or(0)
+    }
+
     /// SHA-256 of the model, hex: its name in cards and records; the checksum in its file.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! Meters: a counter that may roll over, be reset or fall silent, and a rate for the time in between.
 
-use crate::site::{Meter, MeterRole, Point, PointId};
+use crate::site::{Meter, Point, PointId};
 use crate::snapshot::{Now, Quality, Snapshot};
 use serde::{Deserialize, Serialize};
 
@@ -134,14 +134,13 @@ impl MeterBook {
         now: Now,
     ) -> Option<Booked> {
         let points = &meter.points;
-        let (count, rate) = match meter.role {
-            MeterRole::ItPower | MeterRole::SitePower | MeterRole::CoolingPower | MeterRole::ReusedHeat => {
-                (good(snapshot, points.energy), good(snapshot, points.power))
-            }
-            MeterRole::MakeupWater | MeterRole::BlowdownWater => (
+        let (count, rate) = if meter.role.is_water() {
+            (
                 good(snapshot, points.volume),
                 good(snapshot, points.flow).map(|lpm| lpm * 60.0),
-            ),
+            )
+        } else {
+            (good(snapshot, points.energy), good(snapshot, points.power))
         };
         let plate = Plate {
             rollover: meter.rollover,

@@ -10,17 +10,26 @@
 
 mod cooling;
 mod entry;
+mod heat;
 mod indicators;
 mod meter;
+mod page;
+mod rates;
+mod shares;
+mod totals;
 mod water;
 
 use crate::site::Site;
-use crate::snapshot::{Now, Snapshot};
+use crate::snapshot::{JobQueue, Now, Shadow, Snapshot};
 pub use cooling::equipment as cooling_equipment;
-use entry::{Entry, water_cost};
-pub use indicators::{Indicators, indicators};
+use entry::Entry;
+pub use indicators::{Indicator, Indicators, Setting, indicators, list};
 use meter::{MeterBook, Rate};
+pub use page::{PAGE_MS, Page};
 use serde::{Deserialize, Serialize};
+pub use shares::{Amounts, DayShares, IDLE, JobShare, OTHERS};
+use std::collections::BTreeMap;
+pub use totals::{Counter, Totals};
 
 /// What the ledger remembers from cycle to cycle.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -34,43 +43,10 @@ pub struct State {
     cooling: Vec<Rate>,
     reuse: Vec<Rate>,
     cells: Vec<water::CellBook>,
+    shares: shares::Shares,
+    page: page::OpenPage,
     total: Totals,
     today: Totals,
-}
-
-/// Counters over a period. Ratios are formed from these and never averaged.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct Totals {
-    /// Length of the period that the counters cover, s.
-    pub covered_s: f64,
-    /// Of it, how much rests on estimates in place of a meter, s.
-    pub estimated_s: f64,
-    /// Energy into the IT equipment, kWh.
-    pub it_kwh: f64,
-    /// Energy of the whole site, kWh.
-    pub site_kwh: f64,
-    /// Energy of the cooling equipment, kWh.
-    pub cooling_kwh: f64,
-    /// Energy of each cooling equipment, kWh, in the order of [`cooling_equipment`].
-    pub cooling_kwh_by_equipment: Vec<f64>,
-    /// Evaporated water: make-up less blowdown and drift, L. Over hours it includes the change of basin levels.
-    pub evaporation_l: f64,
-    /// Drift, L, estimated from the circulation.
-    pub drift_l: f64,
-    /// Blowdown, L.
-    pub blowdown_l: f64,
-    /// Make-up of the towers and spray of the dry coolers, L.
-    pub makeup_l: f64,
-    /// Heat handed to the network, kWh.
-    pub reused_kwh: f64,
-    /// Carbon of the electricity, location-based, kg of CO2 equivalent.
-    pub co2e_kg: f64,
-    /// Renewable electricity, kWh.
-    pub renewable_kwh: f64,
-    /// Cost of electricity for cooling, water and waste water, less heat sold, in the site's currency.
-    pub cooling_cost: f64,
-    /// Cost of all electricity, water and waste water, less heat sold.
-    pub cost: f64,
 }
 
 /// The books at the end of a cycle.
@@ -86,18 +62,33 @@ pub struct Account {
     pub cost_per_h: f64,
     /// Carbon rate now, kg/h.
     pub co2e_kg_per_h: f64,
+    /// Price of electricity now, per kWh.
+    pub price_per_kwh: f64,
+    /// Average carbon intensity of the grid now, g/kWh.
+    pub carbon_g_per_kwh: f64,
+    /// What each tenant has used since the ledger began; brought up to date every quarter of an hour and when jobs change.
+    pub tenants: BTreeMap<String, Amounts>,
     /// Since the ledger began.
     pub total: Totals,
     /// Since local midnight.
     pub today: Totals,
+    /// Power of the whole site now, kW.
+    pub site_kw: f64,
 }
 
 /// Longest time between two cycles, in cycles, over which rates may be integrated. Over longer gaps only counters know
 /// what happened.
 const GAP_CYCLES: f64 = 10.0;
 
-/// Closes the books of one cycle.
-pub fn close(site: &Site, snapshot: &Snapshot, state: &mut State, now: Now) -> Account {
+/// Closes the books of one cycle; answers the page of the quarter of an hour before, where this cycle begins another.
+pub fn close(
+    site: &Site,
+    snapshot: &Snapshot,
+    queue: &JobQueue,
+    shadow: Option<Shadow>,
+    state: &mut State,
+    now: Now,
+) -> (Account, Option<Box<Page>>) {
     state.fit(site);
     let since_s = state.closed_ms.map_or(0.0, |at| now.seconds_since(at));
     let dt_s = if since_s > GAP_CYCLES * site.control.cycle_s {
@@ -111,24 +102,31 @@ pub fn close(site: &Site, snapshot: &Snapshot, state: &mut State, now: Now) -> A
         state.day = now.local_day();
         state.today = Totals::default();
     }
-    let entry = Entry::make(site, snapshot, state, dt_s, now);
-    let (energy_price, carbon_g) = (
-        site.prices.energy_at(now.local_hour()),
-        site.prices.carbon_g_per_kwh_at(now.local_hour()),
-    );
-    for totals in [&mut state.total, &mut state.today] {
-        totals.add(&entry, site, energy_price, carbon_g);
+    let mut entry = Entry::make(site, snapshot, state, dt_s, now);
+    if let Some(shadow) = shadow {
+        entry.delta.watch(shadow);
     }
-    let water_per_h = water_cost(site, entry.makeup_l_per_h, entry.blowdown_l_per_h);
-    Account {
+    for totals in [&mut state.total, &mut state.today] {
+        totals.add(&entry.delta);
+    }
+    // The page before closes with what its jobs had until then.
+    let page = state.page.add(site, &mut state.shares, &entry.delta, now);
+    state.shares.add(site, &entry.rack_kwh, &entry.delta);
+    state.shares.follow(site, queue);
+    let account = Account {
         it_kw: entry.it_kw,
         cooling_kw: entry.cooling_kw,
         reused_kw: entry.reused_kw,
-        cost_per_h: entry.site_kw * energy_price + water_per_h - entry.reused_kw * site.prices.heat_per_kwh,
-        co2e_kg_per_h: entry.site_kw * carbon_g / 1000.0,
+        cost_per_h: entry.cost_per_h,
+        co2e_kg_per_h: entry.co2e_kg_per_h,
+        price_per_kwh: entry.price_per_kwh,
+        carbon_g_per_kwh: entry.carbon_g_per_kwh,
+        tenants: state.shares.tenants().clone(),
         total: state.total.clone(),
         today: state.today.clone(),
-    }
+        site_kw: entry.site_kw,
+    };
+    (account, page)
 }
 
 impl State {
@@ -141,43 +139,16 @@ impl State {
             self.cooling = vec![Rate::default(); cooling::equipment(site).count()];
             self.reuse = vec![Rate::default(); site.reuse.len()];
             self.cells = vec![water::CellBook::default(); site.rejection.len()];
+            self.shares.fit(site);
             for totals in [&mut self.total, &mut self.today] {
                 totals.cooling_kwh_by_equipment.clear();
             }
         }
     }
-}
 
-impl Totals {
-    fn add(&mut self, entry: &Entry, site: &Site, energy_price: f64, carbon_g_per_kwh: f64) {
-        self.covered_s += entry.dt_s;
-        if entry.estimated {
-            self.estimated_s += entry.dt_s;
-        }
-        self.it_kwh += entry.it_kwh;
-        self.site_kwh += entry.site_kwh;
-        self.cooling_kwh += entry.cooling_kwh;
-        self.cooling_kwh_by_equipment
-            .resize(entry.cooling_kwh_by_equipment.len(), 0.0);
-        for (sum, kwh) in self
-            .cooling_kwh_by_equipment
-            .iter_mut()
-            .zip(&entry.cooling_kwh_by_equipment)
-        {
-            *sum += kwh;
-        }
-        self.makeup_l += entry.makeup_l;
-        self.blowdown_l += entry.blowdown_l;
-        self.drift_l += entry.drift_l;
-        // Make-up comes when a float valve opens: the balance holds over hours, and a counter never runs back.
-        self.evaporation_l = self.evaporation_l.max(self.makeup_l - self.blowdown_l - self.drift_l);
-        self.reused_kwh += entry.reused_kwh;
-        self.co2e_kg += entry.site_kwh * carbon_g_per_kwh / 1000.0;
-        self.renewable_kwh += entry.site_kwh * site.prices.renewable_fraction;
-        let water = water_cost(site, entry.makeup_l, entry.blowdown_l);
-        let heat = entry.reused_kwh * site.prices.heat_per_kwh;
-        self.cooling_cost += entry.cooling_kwh * energy_price + water - heat;
-        self.cost += entry.site_kwh * energy_price + water - heat;
+    /// The page that is not closed yet, with what racks and jobs used on its day so far.
+    pub fn open_page(&self, site: &Site) -> Option<Page> {
+        self.page.so_far(site, &self.shares)
     }
 }
 

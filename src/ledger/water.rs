@@ -97,15 +97,43 @@ pub(super) fn drift_l(site: &Site, snapshot: &Snapshot, dt_s: f64) -> f64 {
     circulation_lpm * dt_s / 60.0 * DRIFT
 }
 
-/// Cycles of concentration of the site's towers; `None` without towers.
-pub(super) fn cycles_of_concentration(site: &Site) -> Option<f64> {
+/// What the basins' conductivity says in a cycle.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(super) struct Concentration {
+    /// Rated circulation of the cells whose conductivity is known, over the cycle, L.
+    pub(super) circulated_l: f64,
+    /// The same times their cycles of concentration.
+    pub(super) weighted_l: f64,
+}
+
+/// Cycles of concentration by conductivity: the basin's over the make-up water's.
+pub(super) fn concentration(site: &Site, snapshot: &Snapshot, dt_s: f64) -> Concentration {
+    let mut sum = Concentration::default();
+    let Some(makeup) = site.ledger.makeup_us_cm else {
+        return sum;
+    };
+    for unit in &site.rejection {
+        if let Some(basin) = good(snapshot, unit.points.conductivity).filter(|basin| *basin > 0.0) {
+            let litres = unit.nameplate.flow_lpm * dt_s / 60.0;
+            sum.circulated_l += litres;
+            sum.weighted_l += litres * basin / makeup;
+        }
+    }
+    sum
+}
+
+/// Cycles of concentration of the site's towers: as measured, else as the blowdown is set to keep; `None` without towers.
+pub(super) fn cycles_of_concentration(site: &Site, measured: Concentration) -> Option<f64> {
     let towers = site
         .rejection
         .iter()
         .filter(|unit| unit.nameplate.kind == RejectionKind::TowerCell);
-    towers
+    let set = towers
         .map(|unit| unit.nameplate.cycles_of_concentration)
-        .reduce(f64::min)
+        .reduce(f64::min)?;
+    let seen = measured.weighted_l / measured.circulated_l;
+    // Below 1.1 nothing is concentrated: fresh water, or a probe in air.
+    Some(if seen.is_finite() && seen > 1.1 { seen } else { set })
 }
 
 /// Make-up for a heat rejected by towers, L: `M = E CoC / (CoC - 1)`.

@@ -20,6 +20,8 @@ pub(super) struct ZoneState {
     vetoes: Vec<u64>,
     /// Level of the last cycle.
     level: Level,
+    /// In advise: who accepted the plan, when, and for how long, s.
+    accepted: Option<(String, u64, f64)>,
 }
 
 /// The name in events.
@@ -39,6 +41,7 @@ impl ZoneState {
             demoted: None,
             vetoes: vec![],
             level: Level::Normal,
+            accepted: None,
         }
     }
 
@@ -47,11 +50,46 @@ impl ZoneState {
         self.wanted = wanted;
         self.demoted = None;
         self.vetoes.clear();
+        self.accepted = None;
+    }
+
+    /// A person accepts the plan for a time: until then it is written, as in full authority.
+    pub(super) fn accept(&mut self, by: &str, for_s: f64, now: Now) -> Result<(), String> {
+        if self.wanted != Authority::Advise {
+            return Err("the zone is not in advise: its plans are not put to a person".into());
+        }
+        self.accepted = Some((by.to_owned(), now.mono_ms, for_s));
+        Ok(())
+    }
+
+    /// A person does not want the plan, or no longer.
+    pub(super) fn decline(&mut self) -> Result<(), String> {
+        if self.wanted != Authority::Advise {
+            return Err("the zone is not in advise: its plans are not put to a person".into());
+        }
+        self.accepted = None;
+        Ok(())
+    }
+
+    /// Ends an accepted plan whose time is over; answers who accepted it.
+    pub(super) fn expire(&mut self, now: Now) -> Option<String> {
+        let (_, since_ms, for_s) = self.accepted.as_ref()?;
+        let lives = *since_ms <= now.mono_ms && now.seconds_since(*since_ms) < *for_s;
+        if lives {
+            None
+        } else {
+            self.accepted.take().map(|(by, ..)| by)
+        }
     }
 
     /// The authority in force.
     pub(super) fn effective(&self) -> Authority {
-        self.demoted.map_or(self.wanted, |(to, _)| to.min(self.wanted))
+        let granted = if self.accepted.is_some() {
+            Authority::Full
+        } else {
+            self.wanted
+        };
+        self.demoted.map_or(granted, |(to, _)| to.min(granted))
     }
 
     /// Whether it is lower than asked for.
@@ -163,6 +201,10 @@ pub(super) fn report(site: &Site, facts: &Facts, state: &State) -> Vec<ZoneRepor
                     name(to),
                     site.safety.return_after_s
                 ));
+            }
+            if let Some((by, since_ms, for_s)) = &zone.accepted {
+                let left_s = for_s - facts.now_ms.saturating_sub(*since_ms) as f64 / 1000.0;
+                causes.push(format!("{by} accepted the plan, for {left_s:.0} s still"));
             }
             ZoneReport {
                 level: found.level,

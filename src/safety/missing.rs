@@ -104,7 +104,7 @@ pub(super) fn require(readings: &Readings<'_>, facts: &mut Facts, equipment: Equ
                 facts.require_loop(unit.facility_loop.0, duty.on_plant());
             }
         }
-        EquipmentId::Meter(_) | EquipmentId::Weather => {
+        EquipmentId::Meter(_) | EquipmentId::Weather | EquipmentId::Feed | EquipmentId::Building => {
             for (index, _) in site.loops.iter().enumerate().filter(|(_, item)| item.zone == zone) {
                 facts.require_loop(index, duty.on_plant());
             }

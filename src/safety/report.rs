@@ -1,5 +1,6 @@
 //! What safety did and why, for people and for the record.
 
+use super::asks::Ask;
 use crate::site::Authority;
 use crate::snapshot::Event;
 use serde::{Deserialize, Serialize};
@@ -41,6 +42,21 @@ pub struct SafetyReport {
     pub changes: Vec<Change>,
     /// What happened.
     pub events: Vec<Event>,
+    /// What is asked of the scheduler and the building system while its reasons last.
+    pub asks: Vec<Ask>,
+    /// Overrides in force.
+    pub overrides: Vec<Held>,
+}
+
+/// A setpoint that a person holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Held {
+    /// Tag of the point.
+    pub tag: String,
+    /// Who.
+    pub by: String,
+    /// For how long still, s.
+    pub left_s: f64,
 }
 
 /// One refused or changed setpoint.

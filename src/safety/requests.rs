@@ -2,6 +2,7 @@
 
 use super::demand::within;
 use super::notices::Notices;
+use super::report::Held;
 use super::state::State;
 use super::wishes::is_setpoint;
 use crate::site::{Authority, PointId, Site, ZoneId};
@@ -46,13 +47,33 @@ pub(super) fn hear(site: &Site, requests: &[Request], state: &mut State, notices
                 let text = "stops Isotherm: every point is given back to the plant as found".into();
                 (site.name.clone(), Ok(("stopped", text)))
             }
+            RequestKind::AcceptPlan { zone, for_s } => (
+                site.zones.get(zone.0).map(|zone| zone.name.clone()).unwrap_or_default(),
+                accept(site, state, zone, for_s, &request.author, now),
+            ),
+            RequestKind::DeclinePlan { zone } => (
+                site.zones.get(zone.0).map(|zone| zone.name.clone()).unwrap_or_default(),
+                decline(state, zone),
+            ),
             RequestKind::SetStrategy { .. }
             | RequestKind::SetLoadTarget { .. }
             | RequestKind::ClearLoadTarget
-            | RequestKind::Commission { .. } => continue,
+            | RequestKind::Commission { .. }
+            | RequestKind::Acknowledge { .. }
+            | RequestKind::Shelve { .. }
+            | RequestKind::Unshelve { .. }
+            | RequestKind::TakeAdvice { .. }
+            | RequestKind::DeclineAdvice { .. } => continue,
         };
         match outcome {
-            Ok((code, text)) => notices.tell(Severity::Warning, code, subject, format!("{who} {text}")),
+            Ok((code, text)) => {
+                let why = if request.why.is_empty() {
+                    String::new()
+                } else {
+                    format!(": {}", request.why)
+                };
+                notices.tell(Severity::Warning, code, subject, format!("{who} {text}{why}"));
+            }
             Err(why) => {
                 let text = format!("{who} asked in vain: {why}");
                 notices.tell(Severity::Warning, "request_refused", subject, text);
@@ -114,8 +135,52 @@ fn set_authority(state: &mut State, zone: ZoneId, authority: Authority, author: 
     ))
 }
 
+/// A person lets the plan of a zone in advise be written for a time; each value is judged as ever.
+fn accept(site: &Site, state: &mut State, zone: ZoneId, for_s: f64, author: &Author, now: Now) -> Outcome {
+    let Some(zone_state) = state.zones.get_mut(zone.0) else {
+        return Err("there is no such zone".into());
+    };
+    let Author::Operator(by) = author else {
+        return Err("only an operator may accept a plan".into());
+    };
+    let longest_s = site.safety.override_max_s;
+    if !(for_s > 0.0 && for_s <= longest_s) {
+        return Err(format!(
+            "a plan is accepted for more than 0 and up to {longest_s:.0} s, not for {for_s}"
+        ));
+    }
+    zone_state.accept(by, for_s, now)?;
+    Ok(("plan_accepted", format!("accepts the plan for {for_s:.0} s")))
+}
+
+fn decline(state: &mut State, zone: ZoneId) -> Outcome {
+    let Some(zone_state) = state.zones.get_mut(zone.0) else {
+        return Err("there is no such zone".into());
+    };
+    zone_state.decline()?;
+    Ok(("plan_declined", "declines the plan".into()))
+}
+
+/// The overrides in force, for people.
+pub(super) fn report(site: &Site, state: &State, now: Now) -> Vec<Held> {
+    let overrides = state.overrides.iter();
+    overrides
+        .map(|(point, held)| Held {
+            tag: tag(site, *point),
+            by: name(&held.author).to_owned(),
+            left_s: (held.for_s - now.seconds_since(held.since_ms)).max(0.0),
+        })
+        .collect()
+}
+
 /// Ends overrides whose time is over, or whose start lies in a future that the clock of an earlier process knew.
 fn expire(site: &Site, state: &mut State, notices: &mut Notices, now: Now) {
+    for (zone, config) in state.zones.iter_mut().zip(&site.zones) {
+        if let Some(by) = zone.expire(now) {
+            let text = format!("the time for which {by} accepted the plan is over");
+            notices.tell(Severity::Info, "plan_over", config.name.clone(), text);
+        }
+    }
     state.overrides.retain(|point, held| {
         let lives = held.since_ms <= now.mono_ms && now.seconds_since(held.since_ms) < held.for_s;
         if !lives {
@@ -135,7 +200,7 @@ fn tag(site: &Site, point: PointId) -> String {
 
 fn name(author: &Author) -> &str {
     match author {
-        Author::Operator(name) => name,
+        Author::Operator(name) | Author::Bus(name) => name,
         Author::Strategy(kind) => kind.name(),
         Author::Safety => "safety",
         Author::Release => "release",

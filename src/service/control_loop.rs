@@ -2,13 +2,17 @@
 
 use super::clock::Clock;
 use super::keeper::{Checkpoint, Entry, Keeper};
-use super::show::show;
+use super::learning::Learning;
+use super::show::{Around, show};
+use super::watch::Watch;
 use crate::api::Board;
-use crate::cycle::{self, Core, Inputs, Mind};
+use crate::cycle::{self, Core, CycleRecord, Inputs, Mind};
 use crate::field::Field;
+use crate::jobs::Sight;
 use crate::safety::{self, Commands};
-use crate::site::StrategyKind;
-use crate::snapshot::{Now, Request};
+use crate::site::{Site, StrategyKind};
+use crate::snapshot::{Event, Now, Request};
+use crate::store::Forwarder;
 use crate::workload::Feed;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
@@ -38,7 +42,11 @@ pub(super) struct ControlLoop {
     pub clock: Clock,
     pub field: Field,
     pub feed: Feed,
+    pub learning: Learning,
+    /// What the first cycle has to record.
+    pub notices: Vec<Event>,
     pub keeper: Keeper,
+    pub forwarder: Option<Forwarder>,
     pub board: Board,
     pub requests: mpsc::Receiver<Request>,
     pub stop: watch::Receiver<bool>,
@@ -51,7 +59,7 @@ impl ControlLoop {
         self.first_readings(period).await;
         let mut ticks = tokio::time::interval(period);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-        let mut pace = Pace::default();
+        let (mut pace, mut watch) = (Pace::default(), Watch::default());
         let mut imposed_left = 0_u32;
         let mut checkpointed_ms = None;
         let mut due = Instant::now();
@@ -70,10 +78,11 @@ impl ControlLoop {
 
             let now = self.clock.now();
             if checkpointed_ms.is_none_or(|at| now.seconds_since(at) >= CHECKPOINT_S) {
-                self.keeper.keep(Entry::Checkpoint(Box::new(Checkpoint {
+                let checkpoint = Checkpoint {
                     now,
                     mind: self.mind.clone(),
-                })));
+                };
+                self.keeper.keep(Entry::Checkpoint(Box::new(checkpoint)), None);
                 checkpointed_ms = Some(now.mono_ms);
             }
             let inputs = self.inputs(now, imposed_left > 0);
@@ -97,8 +106,18 @@ impl ControlLoop {
             for event in &outcome.record.events {
                 log(event);
             }
-            show(&mut self.board, &outcome.record, &pace, &self.field, &self.keeper);
-            self.keeper.keep(Entry::Cycle(Box::new(outcome.record)));
+            self.learning.see(sight(&self.core.site, &outcome.record));
+            let around = Around {
+                mind: &self.mind,
+                pace: &pace,
+                field: &self.field,
+                feed: self.feed.status(),
+                keeper: &self.keeper,
+                forwarder: self.forwarder.as_ref(),
+                watch: &mut watch,
+            };
+            let figures = show(&mut self.board, &outcome.record, around);
+            self.keeper.keep(Entry::Cycle(Box::new(outcome.record)), Some(figures));
             notify(&[sd_notify::NotifyState::Watchdog]);
             if self.mind.cycle == 1 {
                 notify(&[sd_notify::NotifyState::Ready]);
@@ -131,13 +150,23 @@ impl ControlLoop {
     }
 
     fn inputs(&mut self, now: Now, imposed: bool) -> Inputs {
-        let mut requests = Vec::new();
+        let mut requests = self.field.take_requests();
         while let Ok(request) = self.requests.try_recv() {
             requests.push(request);
+        }
+        let mut notices = std::mem::take(&mut self.notices);
+        notices.extend(self.feed.take_notices());
+        for swap in self.learning.take_swaps() {
+            // The model changes between two cycles; the record of each names the one that it used.
+            if let Some(model) = swap.model {
+                self.core.adopt(model);
+            }
+            notices.push(swap.event);
         }
         Inputs {
             snapshot: self.field.take_snapshot(now),
             queue: self.feed.queue(),
+            notices,
             requests,
             imposed: (imposed && self.mind.strategy == StrategyKind::Predictive).then_some(StrategyKind::TrimRespond),
         }
@@ -155,9 +184,29 @@ impl ControlLoop {
         );
         self.field.apply(&commands);
         self.field.shutdown().await;
-        self.keeper
-            .keep(Entry::Checkpoint(Box::new(Checkpoint { now, mind: self.mind })));
+        self.learning.finish();
+        if let Some(forwarder) = self.forwarder {
+            forwarder.stop().await;
+        }
+        let checkpoint = Checkpoint { now, mind: self.mind };
+        self.keeper.keep(Entry::Checkpoint(Box::new(checkpoint)), None);
         self.keeper.finish();
+    }
+}
+
+/// What a cycle shows of jobs. A queue that the forecast no longer believes says nothing of starts and ends.
+fn sight(site: &Site, record: &CycleRecord) -> Sight {
+    let (queue, now) = (&record.inputs.queue, record.now);
+    let fresh = queue
+        .mono_ms
+        .is_some_and(|read| now.seconds_since(read) <= site.forecast.queue_timeout_s);
+    let snapshot = &record.inputs.snapshot;
+    let power = |rack: &crate::site::Rack| snapshot.get(rack.points.power).map(|power| power.get().max(0.0));
+    Sight {
+        now,
+        queue: fresh.then(|| queue.jobs.clone()),
+        rack_kw: site.racks.iter().map(power).collect(),
+        total: record.account.total.clone(),
     }
 }
 
@@ -176,7 +225,7 @@ fn notify(states: &[sd_notify::NotifyState<'_>]) {
     }
 }
 
-fn log(event: &crate::snapshot::Event) {
+pub(super) fn log(event: &Event) {
     use crate::snapshot::Severity;
     let (code, subject, text) = (&event.code, &event.subject, &event.text);
     match event.severity {

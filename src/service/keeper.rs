@@ -1,10 +1,10 @@
 //! Keeps the record on a thread of its own, so that a slow or full disk never delays a cycle.
 
-use crate::api::StoreView;
+use crate::api::{Figures, StoreView};
 use crate::cycle::{CycleRecord, Mind};
 use crate::site::Site;
 use crate::snapshot::Now;
-use crate::store::Store;
+use crate::store::{Books, Store};
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
@@ -35,24 +35,31 @@ pub enum Entry {
 /// The thread that writes, and the store that it shares with readers.
 pub(super) struct Keeper {
     store: Arc<Mutex<Store>>,
-    sender: Option<SyncSender<Entry>>,
+    sender: Option<SyncSender<(Entry, Option<Figures>)>>,
     thread: Option<JoinHandle<()>>,
     lost: AtomicU64,
     last_view: Mutex<StoreView>,
 }
 
 impl Keeper {
-    pub(super) fn start(store: Store, site: Arc<Site>) -> std::io::Result<Self> {
+    pub(super) fn start(store: Store, mut books: Option<Books>, site: Arc<Site>) -> std::io::Result<Self> {
         let store = Arc::new(Mutex::new(store));
-        let (sender, receiver) = sync_channel::<Entry>(QUEUE);
+        let (sender, receiver) = sync_channel::<(Entry, Option<Figures>)>(QUEUE);
         let writer = Arc::clone(&store);
         let thread = std::thread::Builder::new().name("keeper".into()).spawn(move || {
-            while let Ok(entry) = receiver.recv() {
-                write(
-                    &mut writer.lock().unwrap_or_else(PoisonError::into_inner),
-                    &site,
-                    &entry,
-                );
+            while let Ok((entry, figures)) = receiver.recv() {
+                let mut store = writer.lock().unwrap_or_else(PoisonError::into_inner);
+                write(&mut store, &site, &entry, figures.as_ref());
+                drop(store);
+                if let (Some(books), Entry::Cycle(record)) = (&mut books, &entry)
+                    && let Some(page) = &record.page
+                    && let Err(error) = books.append(record.now.wall_ms, page)
+                {
+                    tracing::warn!(%error, "the page of the books waits in memory until the disk takes it");
+                }
+            }
+            if let Some(Err(error)) = books.as_mut().map(Books::flush) {
+                tracing::error!(%error, "pages of the books are lost");
             }
         })?;
         Ok(Self {
@@ -64,10 +71,10 @@ impl Keeper {
         })
     }
 
-    /// Hands an entry over; never waits. Where the queue is full the entry is lost and counted.
-    pub(super) fn keep(&self, entry: Entry) {
+    /// Hands an entry over, and the figures of its cycle; never waits. Where the queue is full they are lost and counted.
+    pub(super) fn keep(&self, entry: Entry, figures: Option<Figures>) {
         let Some(sender) = &self.sender else { return };
-        if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) = sender.try_send(entry) {
+        if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) = sender.try_send((entry, figures)) {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -103,7 +110,7 @@ impl Keeper {
     }
 }
 
-fn write(store: &mut Store, site: &Site, entry: &Entry) {
+fn write(store: &mut Store, site: &Site, entry: &Entry, figures: Option<&Figures>) {
     let (now, samples) = match entry {
         Entry::Checkpoint(checkpoint) => (checkpoint.now, None),
         Entry::Cycle(record) => (record.now, Some(&record.inputs.snapshot)),
@@ -115,6 +122,11 @@ fn write(store: &mut Store, site: &Site, entry: &Entry) {
         && let Err(error) = store.append_samples(site, snapshot)
     {
         tracing::warn!(%error, "the samples were not kept");
+    }
+    if let Some(figures) = figures
+        && let Err(error) = store.append_figures(now, |take| figures.each(take))
+    {
+        tracing::warn!(%error, "the figures were not kept");
     }
     if let Entry::Checkpoint(checkpoint) = entry {
         match postcard::to_stdvec(checkpoint) {

@@ -4,9 +4,13 @@
 
 pub mod clock;
 mod control_loop;
+pub mod finished;
 mod keeper;
+mod learning;
+pub mod models;
 mod show;
 mod start;
+mod watch;
 
 pub use keeper::{Checkpoint, Entry};
 pub use start::{Options, Service, ServiceError, load_model, runtime, signals, start};

@@ -2,43 +2,96 @@
 
 use super::control_loop::Pace;
 use super::keeper::Keeper;
-use crate::api::{Board, DeviceView, Edges, History, Sample, StoreView};
-use crate::cycle::CycleRecord;
+use super::watch::Watch;
+use crate::api::{Board, DeviceView, Edges, FeedView, Figures, ForwardView, History, Sample, StoreView};
+use crate::cycle::{CycleRecord, Mind};
 use crate::field::{Field, LinkStatus};
-use crate::site::PointId;
 use crate::snapshot::Now;
-use crate::store::Store;
+use crate::store::{CanaryStatus, ForwardStatus, Forwarder, SeriesName, Store};
+use crate::workload::FeedStatus;
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
 /// What the store answers, for the trends.
 pub(super) struct Past(pub(super) Arc<Mutex<Store>>);
 
 impl History for Past {
-    fn series(&self, point: PointId, from_ms: i64, to_ms: i64, max_points: usize) -> Result<Vec<Sample>, String> {
+    fn series(
+        &self,
+        family: &str,
+        labels: &[(&str, &str)],
+        from_ms: i64,
+        to_ms: i64,
+        max_points: usize,
+    ) -> Result<Vec<Sample>, String> {
+        let name = SeriesName::new(family, labels);
         let store = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(store
-            .series(point, from_ms, to_ms, max_points)
-            .into_iter()
-            .map(|bucket| (bucket.ms, bucket.mean))
-            .collect())
+        let steps = store.series(&name, from_ms, to_ms.saturating_add(1), max_points);
+        Ok(steps.into_iter().map(|bucket| (bucket.ms, bucket.mean)).collect())
     }
 }
 
-/// Hangs a cycle out.
-pub(super) fn show(board: &mut Board, record: &CycleRecord, pace: &Pace, field: &Field, keeper: &Keeper) {
-    let devices = field
-        .status()
-        .into_iter()
-        .map(|link| device(link, record.now))
-        .collect();
+/// What a cycle is shown with.
+pub(super) struct Around<'a> {
+    pub mind: &'a Mind,
+    pub pace: &'a Pace,
+    pub field: &'a Field,
+    pub feed: FeedStatus,
+    pub keeper: &'a Keeper,
+    pub forwarder: Option<&'a Forwarder>,
+    pub watch: &'a mut Watch,
+}
+
+/// Hangs a cycle out; answers its figures, for the record.
+pub(super) fn show(board: &mut Board, record: &CycleRecord, around: Around<'_>) -> Figures {
+    let feed = around.feed;
+    let devices = around.field.status().into_iter();
+    let store = store(around.keeper);
+    let forward = around.forwarder.map(Forwarder::status);
+    let events = around.watch.look(&store, forward.as_ref());
+    for event in &events {
+        super::control_loop::log(event);
+    }
     let edges = Edges {
-        step_ms: pace.step.as_secs_f64() * 1000.0,
-        late: pace.late,
-        overruns: pace.overruns,
-        devices,
-        store: store(keeper),
+        step_ms: around.pace.step.as_secs_f64() * 1000.0,
+        late: around.pace.late,
+        overruns: around.pace.overruns,
+        devices: devices.map(|link| device(link, record.now)).collect(),
+        feed: FeedView {
+            text: feed.text(),
+            source: feed.source,
+            reads: feed.reads,
+            failures: feed.failures,
+            announced: feed.announced,
+            unknown_nodes: feed.unknown_nodes,
+            clock_ahead_s: feed.clock_ahead_s,
+            last_error: feed.last_error,
+        },
+        store,
+        forward: forward.map(forward_view),
+        events,
+        alarms: around.mind.alarms.alarms().to_vec(),
+        advice: around.mind.advice.clone(),
     };
-    board.show(record, edges);
+    board.show(record, edges)
+}
+
+fn forward_view(status: ForwardStatus) -> ForwardView {
+    ForwardView {
+        state: status.waits.unwrap_or_else(|| "ok".to_owned()),
+        target: status.target,
+        lag_s: status.lag_s,
+        backlog: status.backlog,
+        sent: status.sent,
+        rejected: status.rejected,
+        failures: status.failures,
+        lost_chunks: status.lost_chunks,
+        canary: match status.canary {
+            CanaryStatus::Unknown => None,
+            CanaryStatus::Kept => Some(true),
+            CanaryStatus::Missing => Some(false),
+        },
+        canary_age_s: status.canary_age_s,
+    }
 }
 
 fn device(link: LinkStatus, now: Now) -> DeviceView {

@@ -3,16 +3,21 @@
 use super::clock::{Clock, Origin};
 use super::control_loop::{ControlLoop, Ended};
 use super::keeper::{Checkpoint, Keeper};
+use super::learning::Learning;
+use super::models::{Models, ModelsError, name_of};
 use super::show::Past;
 use crate::api::{self, Mode};
 use crate::cycle::{Core, Mind};
 use crate::field::Field;
 use crate::forecast::JobModel;
+use crate::jobs::Outlooks;
 use crate::site::Site;
-use crate::store::{Disk, RealDisk, Store};
-use crate::workload::Feed;
+use crate::snapshot::{Event, Severity};
+use crate::store::{Books, Disk, Forwarder, Pace, RealDisk, Store};
+use crate::workload::{Events, Feed};
 use jiff::tz::TimeZone;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -87,6 +92,9 @@ pub enum ServiceError {
         /// Cause.
         source: std::io::Error,
     },
+    /// The forwarding cannot work as configured.
+    #[error("{0}")]
+    Forward(String),
     /// A thread could not be started.
     #[error("a thread could not be started")]
     Thread(#[source] std::io::Error),
@@ -150,13 +158,79 @@ pub fn load_model(site: &Site) -> Result<JobModel, ServiceError> {
     })
 }
 
+/// The model to start with: the one that was appointed last, unless the site's file names one that never was in use
+/// here. One that cannot be used leaves the one before it in place.
+fn chosen_model(site: &Site, base: JobModel, wall_ms: i64) -> (JobModel, Vec<Event>) {
+    let mut events = Vec::new();
+    if site.store.dir.is_empty() {
+        return (base, events);
+    }
+    let models = Models::beside(Path::new(&site.store.dir));
+    let mut refused = |error: &ModelsError| {
+        events.push(Event {
+            severity: Severity::Warning,
+            code: "model_refused".into(),
+            subject: "model".into(),
+            text: error.to_string(),
+        });
+    };
+    let named = name_of(base.fingerprint());
+    let history = models.history().unwrap_or_else(|error| {
+        refused(&error);
+        Vec::new()
+    });
+    if !history.iter().any(|one| one.model == named) {
+        let kept = models.keep(&base, "").and_then(|name| {
+            let why = if site.forecast.model.is_empty() {
+                "the program carries it".to_owned()
+            } else {
+                format!("the site's file names {}", site.forecast.model)
+            };
+            models.appoint(&name, wall_ms, &why)
+        });
+        if let Err(error) = kept {
+            refused(&error);
+        }
+        return (base, events);
+    }
+    for appointment in history.iter().rev() {
+        match models.load(&appointment.model) {
+            Ok(model) => return (model, events),
+            Err(error) => refused(&error),
+        }
+    }
+    (base, events)
+}
+
+/// What the page and REST see of jobs.
+struct DeskView {
+    outlooks: watch::Receiver<Option<Arc<Outlooks>>>,
+    events: Events,
+}
+
+impl api::JobDesk for DeskView {
+    fn outlooks(&self) -> Option<Arc<Outlooks>> {
+        self.outlooks.borrow().clone()
+    }
+
+    fn take_event(&self, event: &[u8]) -> Result<(), String> {
+        self.events.take(event).map_err(|error| error.to_string())
+    }
+}
+
 /// Starts the links, the loop and the page.
 pub async fn start(site: Site, options: Options) -> Result<Service, ServiceError> {
     let zone = TimeZone::get(&site.time_zone).map_err(|_| ServiceError::TimeZone(site.time_zone.clone()))?;
-    let model = load_model(&site)?;
+    let base = load_model(&site)?;
     let dir = site.store.dir.clone();
     let store =
         Store::open_on(&site.store, Arc::clone(&options.disk)).map_err(|source| ServiceError::Store { dir, source })?;
+    let books =
+        (!site.store.dir.is_empty()).then(|| Books::open_on(Path::new(&site.store.dir), Arc::clone(&options.disk)));
+    let books = books.transpose().map_err(|source| ServiceError::Store {
+        dir: site.store.dir.clone(),
+        source,
+    })?;
     let (mind, mono_base_ms) = remembered(&store, &site);
     let clock = Clock::new(
         zone,
@@ -176,23 +250,27 @@ pub async fn start(site: Site, options: Options) -> Result<Service, ServiceError
     })?;
 
     let site = Arc::new(site);
-    let core = Core {
-        site: Arc::clone(&site),
-        model: Arc::new(model),
-        fingerprints: true,
-    };
+    let (model, chosen) = chosen_model(&site, base, clock.now().wall_ms);
+    let model = Arc::new(model);
+    let (learning, outlooks) = Learning::start(Arc::clone(&site), Arc::clone(&model)).map_err(ServiceError::Thread)?;
+    let core = Core::new(Arc::clone(&site), model, true);
     let now = {
         let clock = clock.clone();
         Arc::new(move || clock.now())
     };
     let field = Field::start(Arc::clone(&site), now.clone(), options.speed);
     let feed = Feed::start(Arc::clone(&site), now, options.speed);
-    let keeper = Keeper::start(store, Arc::clone(&site)).map_err(ServiceError::Thread)?;
+    let keeper = Keeper::start(store, books, Arc::clone(&site)).map_err(ServiceError::Thread)?;
+    let forwarder = Forwarder::start(&site, keeper.store(), Pace::default()).map_err(ServiceError::Forward)?;
     let (stop, stopped) = watch::channel(false);
     let (request_sender, requests) = mpsc::channel(REQUESTS);
 
     let past = Arc::new(Past(keeper.store()));
-    let (board, shared) = api::open(site, options.mode, options.speed, past, request_sender);
+    let desk = Arc::new(DeskView {
+        outlooks,
+        events: feed.events(),
+    });
+    let (board, shared) = api::open(site, options.mode, options.speed, past, desk, request_sender);
     let mut stopping = stopped.clone();
     let page = api::serve(listener, shared, async move {
         // An error means that the service is gone, which is a reason to stop too.
@@ -204,7 +282,10 @@ pub async fn start(site: Site, options: Options) -> Result<Service, ServiceError
         clock,
         field,
         feed,
+        learning,
+        notices: chosen,
         keeper,
+        forwarder,
         board,
         requests,
         stop: stopped,

@@ -7,8 +7,8 @@ use super::profiles::Profiles;
 use super::raw;
 use super::read::Item;
 use super::{
-    AirUnitPoints, CduPoints, Device, DeviceBinding, DeviceId, EquipmentId, LoopPoints, MeterPoints, PointId,
-    PointSpec, RackPoints, RejectionPoints, ReusePoints, WeatherPoints, WriteSpec, ZoneId,
+    AirUnitPoints, BuildingPoints, CduPoints, Device, DeviceBinding, DeviceId, EquipmentId, FeedPoints, LoopPoints,
+    MeterPoints, PointId, PointSpec, RackPoints, RejectionPoints, ReusePoints, WeatherPoints, WriteSpec, ZoneId,
 };
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -326,6 +326,8 @@ pub(super) fn vocabulary(class: &str) -> &'static [(&'static str, Unit)] {
         "air_unit" => AirUnitPoints::VOCABULARY,
         "meter" => MeterPoints::VOCABULARY,
         "weather" => WeatherPoints::VOCABULARY,
+        "feed" => FeedPoints::VOCABULARY,
+        "building" => BuildingPoints::VOCABULARY,
         _ => &[],
     }
 }

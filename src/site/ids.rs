@@ -54,4 +54,8 @@ pub enum EquipmentId {
     Meter(MeterId),
     /// The weather station.
     Weather,
+    /// The feed of grid carbon and prices.
+    Feed,
+    /// The building system.
+    Building,
 }

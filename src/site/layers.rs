@@ -21,6 +21,8 @@ pub(super) const CLASSES: &[&str] = &[
     "air_unit",
     "meter",
     "weather",
+    "feed",
+    "building",
 ];
 
 const DEFAULTS: &str = include_str!("../../config/defaults.toml");
@@ -149,7 +151,7 @@ impl Layers {
                 .into_iter()
                 .zip(items)
                 .collect(),
-            Some(item @ Value::Table(table)) if class == "weather" => {
+            Some(item @ Value::Table(table)) if matches!(class, "weather" | "building") => {
                 let id = table.get("id").and_then(Value::as_str).unwrap_or(class);
                 vec![(id.to_owned(), item)]
             }

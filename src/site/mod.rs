@@ -9,12 +9,16 @@
 mod bind;
 mod build;
 mod check;
+mod disclosure;
+mod endpoint;
 mod findings;
+mod grid;
 mod hash;
 mod ids;
 mod layers;
 mod limits;
 pub mod load;
+mod node_finder;
 mod nodes;
 mod points;
 mod profiles;
@@ -24,21 +28,27 @@ mod read;
 mod topology;
 
 pub use check::warnings;
+pub use disclosure::{Disclosure, ItMetering, LedgerSettings, Threshold};
+pub use endpoint::{Endpoint, Parity, SerialLine};
+pub use grid::{Grid, GridSettings, Moment, TimeSeries};
 pub use ids::{
     AirUnitId, CduId, DeviceId, EquipmentId, LoopId, MeterId, PointId, RackId, RejectionId, ReuseId, ZoneId,
 };
 pub use limits::{
-    ApiSettings, Authority, Band, ControlSettings, ForecastSettings, Limits, MqttSettings, Prices, SafetySettings,
-    StoreSettings, StrategyKind, TariffWindow, TrimRespondSettings, WorkloadSettings,
+    ApiSettings, Authority, Band, ControlSettings, DsxSettings, ForecastSettings, ForwardProtocol, ForwardSettings,
+    Limits, ModbusSettings, MqttSettings, MqttVersion, Prices, ReadBack, SafetySettings, Secret, StoreSettings,
+    StrategyKind, TariffWindow, TlsSettings, TrimRespondSettings, WorkloadSettings,
 };
 pub use load::{Mistake, load, load_embedded};
+pub use node_finder::NodeFinder;
 pub use points::{
-    AirUnitPoints, CduPoints, Direction, LoopPoints, MeterPoints, Point, PointSpec, RackPoints, RejectionPoints,
-    ReusePoints, WeatherPoints, WriteSpec, more_cooling,
+    AirUnitPoints, BuildingPoints, CduPoints, Direction, FeedPoints, LoopPoints, MeterPoints, Point, PointSpec,
+    RackPoints, RejectionPoints, ReusePoints, WeatherPoints, WriteSpec, more_cooling,
 };
 pub use topology::{
-    AirUnit, AirUnitNameplate, Cdu, CduNameplate, Device, DeviceBinding, FacilityLoop, LoopNameplate, Meter, MeterRole,
-    Rack, RackNameplate, Rejection, RejectionKind, RejectionNameplate, Reuse, ReuseNameplate, Weather, Zone,
+    AirUnit, AirUnitNameplate, Building, Cdu, CduNameplate, Device, DeviceBinding, FacilityLoop, Feed, LoopNameplate,
+    Meter, MeterRole, Rack, RackNameplate, Rejection, RejectionKind, RejectionNameplate, Reuse, ReuseNameplate,
+    Weather, Zone,
 };
 
 /// A checked site: every id in it points to an element of the vector of its kind.
@@ -68,6 +78,16 @@ pub struct Site {
     pub meters: Vec<Meter>,
     /// Weather station.
     pub weather: Option<Weather>,
+    /// Feed of the grid's carbon intensity and of prices.
+    pub feed: Option<Feed>,
+    /// Carbon and prices that change with time.
+    pub grid: Grid,
+    /// How the books are kept.
+    pub ledger: LedgerSettings,
+    /// What a report to an authority says beyond the books.
+    pub disclosure: Disclosure,
+    /// Building system.
+    pub building: Option<Building>,
     /// Zones.
     pub zones: Vec<Zone>,
     /// Devices.
@@ -86,14 +106,22 @@ pub struct Site {
     pub forecast: ForecastSettings,
     /// Job queue.
     pub workload: WorkloadSettings,
+    /// Modbus devices.
+    pub modbus: ModbusSettings,
     /// MQTT broker.
     pub mqtt: MqttSettings,
+    /// DSX Exchange bus.
+    pub dsx: DsxSettings,
     /// REST and page.
     pub api: ApiSettings,
     /// Local record.
     pub store: StoreSettings,
+    /// The forwarding to a database.
+    pub forward: ForwardSettings,
     /// SHA-256 of the merged configuration, hex: names it in records.
     pub hash: String,
+    /// SHA-256 of the limits alone (`[limits]`, `[safety]` and `[points]`), hex: what [`SafetySettings::limits_pin`] pins.
+    pub limits_hash: String,
 }
 
 impl Site {
@@ -119,7 +147,9 @@ impl Site {
             EquipmentId::Reuse(id) => &self.reuse[id.0].name,
             EquipmentId::AirUnit(id) => &self.air_units[id.0].name,
             EquipmentId::Meter(id) => &self.meters[id.0].name,
+            EquipmentId::Building => self.building.as_ref().map_or("building", |building| &building.name),
             EquipmentId::Weather => self.weather.as_ref().map_or("weather", |weather| &weather.name),
+            EquipmentId::Feed => self.feed.as_ref().map_or("feed", |feed| &feed.name),
         }
     }
 }

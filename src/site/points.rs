@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::marker::PhantomData;
 use thermo::{
-    Celsius, Count, Flag, Fraction, KelvinDelta, Kilopascals, KilowattHours, Kilowatts, Litres, LitresPerMinute,
-    Microsiemens, Quantity, Seconds, Unit,
+    Celsius, Count, Flag, Fraction, GramsPerKwh, KelvinDelta, Kilopascals, KilowattHours, Kilowatts, Litres,
+    LitresPerMinute, Microsiemens, PricePerKwh, Quantity, Seconds, Unit,
 };
 
 /// A handle to a point whose readings are of quantity `Q`.
@@ -152,7 +152,7 @@ macro_rules! point_sets {
             pub const VOCABULARY: &[(&str, Unit)] = &[$((stringify!($name), <$quantity as Quantity>::UNIT),)*];
 
             /// Binds each quantity to the point that `find` answers for its name and unit.
-            pub(super) fn bind(mut find: impl FnMut(&str, Unit) -> Option<PointId>) -> Self {
+            pub(crate) fn bind(mut find: impl FnMut(&str, Unit) -> Option<PointId>) -> Self {
                 Self { $($name: find(stringify!($name), <$quantity as Quantity>::UNIT).map(Point::bound),)* }
             }
         }
@@ -184,6 +184,10 @@ point_sets! {
         power: Kilowatts,
         /// Leak alarm.
         leak: Flag,
+        /// How bad the leak is by the device's own judgement: 0 none, 1 minor, 2 major, 3 critical.
+        leak_level: Count,
+        /// The leak sensor is broken: that is no leak.
+        leak_sensor_fault: Flag,
         /// The unit runs on its own default setpoints.
         local_control: Flag,
         /// Time without a heartbeat after which the unit returns to its own defaults.
@@ -209,6 +213,10 @@ point_sets! {
         chip_margin: KelvinDelta,
         /// Leak alarm.
         leak: Flag,
+        /// See [`CduPoints::leak_level`].
+        leak_level: Count,
+        /// See [`CduPoints::leak_sensor_fault`].
+        leak_sensor_fault: Flag,
     }
     /// Points of a facility-water loop's pump skid.
     LoopPoints {
@@ -320,6 +328,26 @@ point_sets! {
         relative_humidity: Fraction,
         /// Barometric pressure.
         pressure: Kilopascals,
+    }
+    /// Points of a feed of the grid's carbon intensity and of prices.
+    FeedPoints {
+        /// Average carbon intensity of the grid.
+        carbon_location: GramsPerKwh,
+        /// Carbon intensity of the electricity by contract.
+        carbon_market: GramsPerKwh,
+        /// Carbon intensity of a change in demand.
+        carbon_marginal: GramsPerKwh,
+        /// Price of electricity; may be negative.
+        energy_price: PricePerKwh,
+    }
+    /// Points of the building system, for us.
+    BuildingPoints {
+        /// A number that the building system changes every 10 s while it lives.
+        building_heartbeat: Count,
+        /// A hard-wired input: on while we may write.
+        enable_input: Flag,
+        /// A hard-wired or operator's override: on while we must not write.
+        override_input: Flag,
     }
     /// Points of a power, water or heat meter.
     MeterPoints {

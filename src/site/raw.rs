@@ -8,8 +8,9 @@ use super::topology::{
     RejectionNameplate, ReuseNameplate,
 };
 use super::{
-    ApiSettings, Authority, ControlSettings, ForecastSettings, Limits, MqttSettings, Prices, SafetySettings,
-    StoreSettings, WorkloadSettings,
+    ApiSettings, Authority, ControlSettings, Disclosure, DsxSettings, ForecastSettings, ForwardSettings, GridSettings,
+    LedgerSettings, Limits, ModbusSettings, MqttSettings, Prices, SafetySettings, Secret, StoreSettings,
+    WorkloadSettings,
 };
 use serde::Deserialize;
 use toml::{Table, Value};
@@ -23,9 +24,12 @@ pub(super) struct Raw {
     pub(super) safety: SafetySettings,
     pub(super) forecast: ForecastSettings,
     pub(super) workload: WorkloadSettings,
+    pub(super) modbus: ModbusSettings,
     pub(super) mqtt: MqttSettings,
+    pub(super) dsx: DsxSettings,
     pub(super) api: ApiSettings,
     pub(super) store: StoreSettings,
+    pub(super) forward: ForwardSettings,
     pub(super) zones: Vec<Entry<ZoneLinks, NoKeys>>,
     pub(super) loops: Vec<Entry<LoopLinks, LoopNameplate>>,
     pub(super) cdus: Vec<Entry<OnLoop, CduNameplate>>,
@@ -35,6 +39,11 @@ pub(super) struct Raw {
     pub(super) air_units: Vec<Entry<OnLoop, AirUnitNameplate>>,
     pub(super) meters: Vec<Entry<MeterLinks, NoKeys>>,
     pub(super) weather: Option<Entry<LoopLinks, NoKeys>>,
+    pub(super) feed: Option<Entry<LoopLinks, NoKeys>>,
+    pub(super) grid: GridSettings,
+    pub(super) ledger: LedgerSettings,
+    pub(super) disclosure: Disclosure,
+    pub(super) building: Option<Entry<LoopLinks, NoKeys>>,
 }
 
 /// One item of a class: its key path, what it is connected to, and its nameplate.
@@ -97,6 +106,7 @@ pub(super) struct MeterLinks {
     pub(super) zone: String,
     pub(super) role: MeterRole,
     pub(super) rollover: f64,
+    pub(super) class: f64,
     pub(super) device: Option<DeviceBinding>,
 }
 
@@ -106,6 +116,12 @@ struct Workload {
     source: WorkloadSource,
     command: Vec<String>,
     period_s: f64,
+    url: String,
+    user: String,
+    token: String,
+    token_file: String,
+    namespace: String,
+    ca_file: String,
     path: String,
     topic: String,
 }
@@ -115,13 +131,31 @@ struct Workload {
 enum WorkloadSource {
     None,
     Slurm,
+    Slurmrestd,
+    Kubernetes,
     File,
+    Events,
     Mqtt,
     Trace,
 }
 
 const SECTIONS: &[&str] = &[
-    "site", "limits", "prices", "control", "safety", "forecast", "workload", "mqtt", "api", "store",
+    "site",
+    "limits",
+    "prices",
+    "control",
+    "safety",
+    "forecast",
+    "workload",
+    "modbus",
+    "mqtt",
+    "dsx",
+    "api",
+    "store",
+    "forward",
+    "grid",
+    "ledger",
+    "disclosure",
 ];
 const OTHER_TABLES: &[&str] = &["zone", "points", "defaults"];
 
@@ -144,9 +178,12 @@ pub(super) fn read(findings: &Findings<'_>) -> Option<Raw> {
         safety: section(findings, "safety")?,
         forecast: section(findings, "forecast")?,
         workload: workload(findings, section(findings, "workload")?),
+        modbus: section(findings, "modbus")?,
         mqtt: section(findings, "mqtt")?,
+        dsx: section(findings, "dsx")?,
         api: section(findings, "api")?,
         store: section(findings, "store")?,
+        forward: section(findings, "forward")?,
         zones: entries(findings, "zone"),
         loops: entries(findings, "loop"),
         cdus: entries(findings, "cdu"),
@@ -156,6 +193,11 @@ pub(super) fn read(findings: &Findings<'_>) -> Option<Raw> {
         air_units: entries(findings, "air_unit"),
         meters: entries(findings, "meter"),
         weather: entries(findings, "weather").pop(),
+        feed: entries(findings, "feed").pop(),
+        grid: section(findings, "grid")?,
+        ledger: section(findings, "ledger")?,
+        disclosure: section(findings, "disclosure")?,
+        building: entries(findings, "building").pop(),
     })
 }
 
@@ -181,7 +223,7 @@ where
     N: for<'de> Deserialize<'de>,
 {
     let layers = findings.layers;
-    let single = class == "weather";
+    let single = matches!(class, "weather" | "feed" | "building");
     let shape_is_right = match layers.merged.get(class) {
         None => true,
         Some(Value::Table(_)) => single,
@@ -289,6 +331,38 @@ fn workload(findings: &Findings<'_>, raw: Workload) -> WorkloadSettings {
                 period_s: raw.period_s,
             }
         }
+        WorkloadSource::Slurmrestd => {
+            let example = "its address with the version of its interface, such as \"http://head:6820/slurm/v0.0.40\"";
+            url(findings, &raw.url, &["http"], example);
+            needs("user", raw.user.is_empty(), "the user that the token was made for");
+            let token = secret(findings, raw.token, raw.token_file);
+            if token == Secret::None {
+                needs("token_file", true, "the file of the token that `scontrol token` prints");
+            }
+            WorkloadSettings::Slurmrestd {
+                url: raw.url,
+                user: raw.user,
+                token,
+                period_s: raw.period_s,
+            }
+        }
+        WorkloadSource::Kubernetes => {
+            let example = "the API server's address, such as \"https://kubernetes.default.svc:443\"";
+            url(findings, &raw.url, &["http", "https"], example);
+            if raw.url.starts_with("https:") {
+                needs(
+                    "ca_file",
+                    raw.ca_file.is_empty(),
+                    "the file of the cluster's certificates, such as \"/var/run/secrets/kubernetes.io/serviceaccount/ca.crt\"",
+                );
+            }
+            WorkloadSettings::Kubernetes {
+                url: raw.url,
+                namespace: raw.namespace,
+                token: secret(findings, raw.token, raw.token_file),
+                ca_file: raw.ca_file,
+            }
+        }
         WorkloadSource::File => {
             needs("path", raw.path.is_empty(), "the path of the queue's file");
             WorkloadSettings::File {
@@ -296,6 +370,7 @@ fn workload(findings: &Findings<'_>, raw: Workload) -> WorkloadSettings {
                 period_s: raw.period_s,
             }
         }
+        WorkloadSource::Events => WorkloadSettings::Events,
         WorkloadSource::Mqtt => {
             needs(
                 "topic",
@@ -308,5 +383,34 @@ fn workload(findings: &Findings<'_>, raw: Workload) -> WorkloadSettings {
             needs("path", raw.path.is_empty(), "the path of the trace, a CSV of jobs");
             WorkloadSettings::Trace { path: raw.path }
         }
+    }
+}
+
+/// A secret of `[workload]`, from the environment or a file.
+fn secret(findings: &Findings<'_>, value: String, file: String) -> Secret {
+    const KEY: &str = "workload.token";
+    if !value.is_empty() && findings.layers.variable(KEY).is_none() {
+        findings.add(
+            KEY,
+            "is a secret in a site file; write its file's path as token_file, or set ISOTHERM__WORKLOAD__TOKEN",
+        );
+    }
+    match (value.is_empty(), file.is_empty()) {
+        (false, _) => Secret::Value(value),
+        (true, false) => Secret::File(file),
+        (true, true) => Secret::None,
+    }
+}
+
+/// Checks `workload.url`: scheme, host and port, and a plain path.
+fn url(findings: &Findings<'_>, url: &str, schemes: &[&str], example: &str) {
+    let rest = url.split_once("://").filter(|(scheme, _)| schemes.contains(scheme));
+    let good = rest.is_some_and(|(_, rest)| {
+        let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
+        super::check::is_host_and_port(host) && path.bytes().all(plain)
+    });
+    if !good {
+        findings.add("workload.url", format!("is `{url}`; write {example}"));
     }
 }

@@ -5,7 +5,8 @@
 
 use super::ids::{CduId, DeviceId, LoopId, RackId, ZoneId};
 use super::points::{
-    AirUnitPoints, CduPoints, LoopPoints, MeterPoints, RackPoints, RejectionPoints, ReusePoints, WeatherPoints,
+    AirUnitPoints, BuildingPoints, CduPoints, FeedPoints, LoopPoints, MeterPoints, RackPoints, RejectionPoints,
+    ReusePoints, WeatherPoints,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -21,6 +22,8 @@ pub struct DeviceBinding {
     pub address: Option<String>,
     /// Modbus unit id, 0 to 255.
     pub unit: Option<u8>,
+    /// Its name on the MQTT or DSX bus, where that is not the equipment's id.
+    pub object: Option<String>,
 }
 
 /// A device link.
@@ -34,6 +37,13 @@ pub struct Device {
     pub profile: Arc<wire::Profile>,
     /// For each point of the profile, the site's point.
     pub points: Vec<super::PointId>,
+}
+
+impl Device {
+    /// Its name on a bus: what stands in the place of `{device}` in topics.
+    pub fn bus_name(&self) -> &str {
+        self.binding.object.as_deref().unwrap_or(&self.id)
+    }
 }
 
 /// A facility-water loop with its pump skid.
@@ -302,6 +312,31 @@ pub enum MeterRole {
     BlowdownWater,
     /// Heat handed to the district network.
     ReusedHeat,
+    /// The part of the make-up water that is not of drinking quality: rain, process or reclaimed water.
+    ReclaimedWater,
+    /// Electricity of the computing parts alone: processors, memory, storage, network.
+    ComputePower,
+}
+
+impl MeterRole {
+    /// The name in configuration and reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ItPower => "it_power",
+            Self::SitePower => "site_power",
+            Self::CoolingPower => "cooling_power",
+            Self::MakeupWater => "makeup_water",
+            Self::BlowdownWater => "blowdown_water",
+            Self::ReusedHeat => "reused_heat",
+            Self::ReclaimedWater => "reclaimed_water",
+            Self::ComputePower => "compute_power",
+        }
+    }
+
+    /// Whether it counts litres; else it counts kilowatt-hours.
+    pub const fn is_water(self) -> bool {
+        matches!(self, Self::MakeupWater | Self::BlowdownWater | Self::ReclaimedWater)
+    }
 }
 
 /// A meter.
@@ -315,6 +350,8 @@ pub struct Meter {
     pub role: MeterRole,
     /// Value at which the counter starts again from zero, canonical unit.
     pub rollover: f64,
+    /// Largest error of its class, as a share of the reading.
+    pub class: f64,
     /// Its device.
     pub device: Option<DeviceId>,
     /// Its points.
@@ -330,6 +367,28 @@ pub struct Weather {
     pub device: Option<DeviceId>,
     /// Its points.
     pub points: WeatherPoints,
+}
+
+/// A feed of the grid's carbon intensity and of prices.
+#[derive(Debug, Clone)]
+pub struct Feed {
+    /// Id in the configuration and in tags.
+    pub name: String,
+    /// Its device.
+    pub device: Option<DeviceId>,
+    /// Its points.
+    pub points: FeedPoints,
+}
+
+/// The building system, as far as it has a say in whether we write.
+#[derive(Debug, Clone)]
+pub struct Building {
+    /// Id in the configuration and in tags.
+    pub name: String,
+    /// Its device.
+    pub device: Option<DeviceId>,
+    /// Its points.
+    pub points: BuildingPoints,
 }
 
 /// A control zone: what is commanded together and has one authority.

@@ -6,6 +6,7 @@ mod jobs;
 mod plan;
 mod reading;
 mod request;
+mod shadow;
 mod time;
 
 pub use event::{Event, Severity};
@@ -14,4 +15,5 @@ pub use jobs::{FinishedJob, Job, JobQueue, JobState};
 pub use plan::{Author, Commissioning, Finding, LoadPhase, LoadReport, Plan, PlanReport, PlanStatus, Setpoint};
 pub use reading::{Quality, Reading, Snapshot};
 pub use request::{LoadLimit, Request, RequestKind};
+pub use shadow::Shadow;
 pub use time::Now;

@@ -52,6 +52,45 @@ pub enum RequestKind {
     },
     /// Release every zone to the plant as found, now, and observe.
     Stop,
+    /// An alarm has been seen.
+    Acknowledge {
+        /// Its number.
+        alarm: u64,
+    },
+    /// Put an alarm aside for a time.
+    Shelve {
+        /// Its number.
+        alarm: u64,
+        /// For how long, s.
+        for_s: f64,
+    },
+    /// Take an alarm off the shelf.
+    Unshelve {
+        /// Its number.
+        alarm: u64,
+    },
+    /// In advise: let the plan be written for a time.
+    AcceptPlan {
+        /// The zone.
+        zone: ZoneId,
+        /// For how long, s.
+        for_s: f64,
+    },
+    /// Advice is taken: what comes of it is followed from now on.
+    TakeAdvice {
+        /// Its number.
+        advice: u64,
+    },
+    /// Advice is not wanted.
+    DeclineAdvice {
+        /// Its number.
+        advice: u64,
+    },
+    /// In advise: the plan was looked at and is not wanted, or no longer.
+    DeclinePlan {
+        /// The zone.
+        zone: ZoneId,
+    },
 }
 
 /// How a load target is stated.
@@ -71,4 +110,7 @@ pub struct Request {
     pub author: Author,
     /// What.
     pub kind: RequestKind,
+    /// Why, in the asker's own words; may be empty.
+    #[serde(default)]
+    pub why: String,
 }

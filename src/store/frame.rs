@@ -17,9 +17,9 @@ pub(super) const FRAME_HEAD: usize = 46;
 /// Largest payload, packed or not; larger lengths are damage.
 pub(super) const MAX_PAYLOAD: usize = 64 << 20;
 
-const MAGIC: &[u8; 8] = b"ISOTHRM1";
+const MAGIC: &[u8; 8] = b"ISOTHRM2";
 
-/// Bytes of a segment header before its preface.
+/// Bytes of a segment header.
 pub(super) const SEGMENT_HEAD: usize = 44;
 
 /// What a frame carries.
@@ -169,23 +169,24 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// The bytes of a frame, and the chain's state after it. `previous_entry` is the dictionary, empty for none.
+/// The bytes of a frame, and the chain's state after it. `previous_entry` is the dictionary, empty for none; without it
+/// the payload is left as it is.
 pub(super) fn frame(
     kind: Kind,
     (from_ms, to_ms): (i64, i64),
     payload: &[u8],
-    previous_entry: &[u8],
+    previous_entry: Option<&[u8]>,
     previous: &Link,
 ) -> (Vec<u8>, Link) {
-    let packed = if previous_entry.is_empty() {
-        (Packing::Alone, lz4_flex::block::compress_prepend_size(payload))
-    } else {
-        (
+    let packed = match previous_entry {
+        None => (Packing::Plain, Vec::new()),
+        Some([]) => (Packing::Alone, lz4_flex::block::compress_prepend_size(payload)),
+        Some(entry) => (
             Packing::AfterPrevious,
-            lz4_flex::block::compress_prepend_size_with_dict(payload, previous_entry),
-        )
+            lz4_flex::block::compress_prepend_size_with_dict(payload, entry),
+        ),
     };
-    let (packing, stored) = if packed.1.len() < payload.len() {
+    let (packing, stored) = if packed.0 != Packing::Plain && packed.1.len() < payload.len() {
         (packed.0, packed.1.as_slice())
     } else {
         (Packing::Plain, payload)
@@ -207,7 +208,7 @@ pub(super) fn frame(
 }
 
 /// What stands at the start of a segment file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct SegmentHead {
     /// Number of the segment, from 1.
     pub sequence: u64,
@@ -215,57 +216,35 @@ pub(super) struct SegmentHead {
     pub start_ms: i64,
     /// The chain's state at the end of the segment before it.
     pub previous: Link,
-    /// What a reader has to know before the entries, such as the tags of the points.
-    pub preface: Vec<u8>,
 }
 
 impl SegmentHead {
     /// The header's bytes, and the chain's state after it.
-    pub(super) fn to_bytes(&self) -> (Vec<u8>, Link) {
-        let mut bytes = Vec::with_capacity(SEGMENT_HEAD + self.preface.len());
+    pub(super) fn to_bytes(self) -> (Vec<u8>, Link) {
+        let mut bytes = Vec::with_capacity(SEGMENT_HEAD);
         bytes.extend(MAGIC);
         bytes.extend(self.sequence.to_le_bytes());
         bytes.extend(self.start_ms.to_le_bytes());
         bytes.extend(self.previous);
-        bytes.extend(u32::try_from(self.preface.len()).unwrap_or(u32::MAX).to_le_bytes());
-        bytes.extend(&self.preface);
         let link = next_link(&self.previous, &[&bytes]);
         bytes.extend(checksum(&[&bytes]).to_le_bytes());
         (bytes, link)
     }
 
-    /// How many bytes of the header follow its first [`SEGMENT_HEAD`].
-    pub(super) fn rest_len(bytes: &[u8]) -> usize {
-        let length = bytes
-            .get(SEGMENT_HEAD - 4..)
-            .map_or(0, |field| Fields(field).u32() as usize);
-        length.min(MAX_PAYLOAD) + 4
-    }
-
     /// The header at the start of a segment, the chain's state after it, and what follows.
     pub(super) fn parse(bytes: &[u8]) -> Result<(Self, Link, &[u8]), FrameFlaw> {
-        let (head, _) = bytes.split_at_checked(SEGMENT_HEAD).ok_or(FrameFlaw::CutOff)?;
-        let mut fields = Fields(head);
-        if &fields.array() != MAGIC {
+        let (head, rest) = bytes.split_at_checked(SEGMENT_HEAD).ok_or(FrameFlaw::CutOff)?;
+        let (said, crc) = head.split_at(SEGMENT_HEAD - 4);
+        let mut fields = Fields(said);
+        if &fields.array() != MAGIC || Fields(crc).u32() != checksum(&[said]) {
             return Err(FrameFlaw::Damaged);
         }
-        let (sequence, start_ms) = (fields.u64(), fields.i64());
-        let (previous, length): (Link, usize) = (fields.array(), fields.u32() as usize);
-        if length > MAX_PAYLOAD {
-            return Err(FrameFlaw::Damaged);
-        }
-        let (said, rest) = bytes.split_at_checked(SEGMENT_HEAD + length).ok_or(FrameFlaw::CutOff)?;
-        let (crc, rest) = rest.split_at_checked(4).ok_or(FrameFlaw::CutOff)?;
-        if Fields(crc).u32() != checksum(&[said]) {
-            return Err(FrameFlaw::Damaged);
-        }
-        let preface = said.get(SEGMENT_HEAD..).unwrap_or_default().to_vec();
+        let (sequence, start_ms, previous) = (fields.u64(), fields.i64(), fields.array());
         Ok((
             Self {
                 sequence,
                 start_ms,
                 previous,
-                preface,
             },
             next_link(&previous, &[said]),
             rest,
@@ -324,7 +303,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_frame_reads_back(payload in prop::collection::vec(0_u8..4, 0..400), before in prop::collection::vec(0_u8..4, 0..400)) {
-            let (bytes, link) = frame(Kind::Entry, (-5, 9), &payload, &before, &START);
+            let (bytes, link) = frame(Kind::Entry, (-5, 9), &payload, Some(&before), &START);
             let (found, rest) = Frame::parse(&bytes).unwrap();
             prop_assert_eq!((found.head.kind, found.head.from_ms, found.head.to_ms, found.head.link), (Kind::Entry, -5, 9, link));
             prop_assert!(found.follows(&START) && rest.is_empty());
@@ -333,7 +312,7 @@ mod tests {
 
         #[test]
         fn any_changed_bit_is_found(payload in prop::collection::vec(any::<u8>(), 1..60), at in any::<prop::sample::Index>(), bit in 0..8) {
-            let (mut bytes, _) = frame(Kind::Entry, (1, 2), &payload, &[], &START);
+            let (mut bytes, _) = frame(Kind::Entry, (1, 2), &payload, Some(&[]), &START);
             let at = at.index(bytes.len());
             bytes[at] ^= 1_u8 << bit;
             prop_assert!(Frame::parse(&bytes).is_err());
@@ -348,9 +327,9 @@ mod tests {
 
     #[test]
     fn an_altered_frame_with_fresh_checksums_breaks_the_chain() {
-        let (_, after_first) = frame(Kind::Entry, (0, 0), b"flow 480", &[], &START);
-        let (second, _) = frame(Kind::Entry, (1, 1), b"flow 481", &[], &after_first);
-        let (forged, after_forged) = frame(Kind::Entry, (0, 0), b"flow 999", &[], &START);
+        let (_, after_first) = frame(Kind::Entry, (0, 0), b"flow 480", None, &START);
+        let (second, _) = frame(Kind::Entry, (1, 1), b"flow 481", None, &after_first);
+        let (forged, after_forged) = frame(Kind::Entry, (0, 0), b"flow 999", None, &START);
         assert!(Frame::parse(&forged).unwrap().0.follows(&START));
         let second = Frame::parse(&second).unwrap().0;
         assert!(second.follows(&after_first));
@@ -360,7 +339,7 @@ mod tests {
 
     #[test]
     fn what_was_never_fully_written_is_cut_off_and_what_rotted_is_damaged() {
-        let (whole, _) = frame(Kind::Entry, (0, 0), &[1, 2, 3, 4], &[], &START);
+        let (whole, _) = frame(Kind::Entry, (0, 0), &[1, 2, 3, 4], None, &START);
         for length in 0..whole.len() {
             assert_eq!(Frame::parse(&whole[..length]).unwrap_err(), FrameFlaw::CutOff);
         }
@@ -376,7 +355,6 @@ mod tests {
             sequence: 3,
             start_ms: 1_700_000_000_000,
             previous: START,
-            preface: b"tags".to_vec(),
         };
         let (mut bytes, link) = head.to_bytes();
         bytes.extend(b"rest");

@@ -35,14 +35,17 @@ pub struct Recovery {
 #[derive(Debug, Clone)]
 pub(super) struct Manner {
     pub disk: Arc<dyn Disk>,
-    /// Size at which a segment ends.
+    /// Size at which a segment ends,
     pub segment_bytes: u64,
-    /// Whether an entry is packed with the one before it as dictionary: smaller, but only readable in order.
+    /// or days: it ends with the last of them (UTC).
+    pub segment_days: u32,
+    /// Whether an entry is packed with the one before it as dictionary: smaller, but only readable in order. Otherwise
+    /// entries are left as they are.
     pub in_order: bool,
 }
 
-/// Where an entry was written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Where an entry was written; later is larger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub(super) struct Place {
     pub sequence: u64,
     pub offset: u64,
@@ -52,7 +55,6 @@ pub(super) struct Place {
 pub(super) struct Journal {
     dir: PathBuf,
     manner: Manner,
-    preface: Vec<u8>,
     /// Oldest first; the last one is written where `tail` is open.
     segments: Vec<Segment>,
     tail: Option<Tail>,
@@ -77,7 +79,6 @@ impl Journal {
         let mut journal = Self {
             dir: dir.to_owned(),
             manner,
-            preface: Vec::new(),
             segments: Vec::new(),
             tail: None,
             link: Link::default(),
@@ -147,7 +148,6 @@ impl Journal {
         };
         let good = walk.offset() as u64;
         self.link = walk.link();
-        self.preface = head.preface;
         let mut segment = Segment {
             path: path.to_owned(),
             sequence,
@@ -179,18 +179,34 @@ impl Journal {
         Ok(Some(segment))
     }
 
-    /// Sets what every segment begins with; another preface than the open segment's starts a new one.
-    pub(super) fn set_preface(&mut self, preface: Vec<u8>) {
-        if preface != self.preface {
-            self.tail = None;
-            self.preface = preface;
-        }
-    }
-
     /// Appends an entry that covers the wall times `from_ms` to `to_ms`. After an error the journal is in an outage and
     /// tries anew with the next entry.
     pub(super) fn append(&mut self, span_ms: (i64, i64), payload: &[u8]) -> io::Result<Place> {
         let done = self.try_append(span_ms, payload);
+        self.note(span_ms, done)
+    }
+
+    /// The segment that the next entry goes into; begins it where needed.
+    pub(super) fn segment_for(&mut self, span_ms: (i64, i64)) -> io::Result<u64> {
+        let begun = if self.segment_is_over(span_ms.1) {
+            self.begin_segment(span_ms.0)
+        } else {
+            Ok(())
+        };
+        self.note(span_ms, begun)?;
+        Ok(self.segments.last().map_or(0, |segment| segment.sequence))
+    }
+
+    /// Where the next entry goes at the earliest.
+    pub(super) fn end(&self) -> Place {
+        self.segments.last().map_or(Place::default(), |segment| Place {
+            sequence: segment.sequence,
+            offset: segment.bytes,
+        })
+    }
+
+    /// An error begins an outage, where none lasts.
+    pub(super) fn note<T>(&mut self, span_ms: (i64, i64), done: io::Result<T>) -> io::Result<T> {
         if let Err(error) = &done {
             let (since_ms, reason) = (span_ms.1, error.to_string());
             self.outage.get_or_insert(Outage {
@@ -231,7 +247,8 @@ impl Journal {
         let (Some(_), Some(segment)) = (&self.tail, self.segments.last()) else {
             return true;
         };
-        segment.bytes >= self.manner.segment_bytes || now_ms.div_euclid(DAY_MS) > segment.start_ms.div_euclid(DAY_MS)
+        let last_day = segment.start_ms.div_euclid(DAY_MS) + i64::from(self.manner.segment_days.max(1)) - 1;
+        segment.bytes >= self.manner.segment_bytes || now_ms.div_euclid(DAY_MS) > last_day
     }
 
     fn begin_segment(&mut self, start_ms: i64) -> io::Result<()> {
@@ -241,7 +258,6 @@ impl Journal {
             sequence,
             start_ms,
             previous: self.link,
-            preface: self.preface.clone(),
         };
         let (bytes, link) = head.to_bytes();
         let path = segment::path(&self.dir, sequence);
@@ -282,11 +298,8 @@ impl Journal {
             tail.file.set_len(segment.bytes)?;
             tail.torn = false;
         }
-        let dictionary: &[u8] = if kind == Kind::Entry && self.manner.in_order {
-            &tail.previous_entry
-        } else {
-            &[]
-        };
+        let in_order = kind == Kind::Entry && self.manner.in_order;
+        let dictionary = in_order.then_some(tail.previous_entry.as_slice());
         let (bytes, link) = frame(kind, span_ms, payload, dictionary, &self.link);
         if let Err(error) = self.manner.disk.write(&mut tail.file, &bytes) {
             tail.torn = tail.file.set_len(segment.bytes).is_err();
@@ -298,7 +311,7 @@ impl Journal {
         };
         segment.bytes += bytes.len() as u64;
         self.link = link;
-        if kind == Kind::Entry {
+        if in_order {
             tail.previous_entry.clear();
             tail.previous_entry.extend_from_slice(payload);
         }
@@ -333,20 +346,14 @@ impl Journal {
         Some(oldest.start_ms)
     }
 
-    /// Whether the oldest segment ended more than `days` ago. As many segments as days are kept whatever the clock says:
-    /// one that jumps ahead must not empty the record.
+    /// Whether the oldest segment ended more than `days` ago. As many segments as fill these
+    /// days are kept whatever the clock says: one that jumps ahead must not empty the record.
     pub(super) fn is_oldest_outlived(&self, now_ms: i64, days: u32) -> bool {
         let [_, next, ..] = self.segments.as_slice() else {
             return false;
         };
-        self.segments.len() > days as usize && next.start_ms < now_ms.saturating_sub(i64::from(days) * DAY_MS)
-    }
-
-    /// Reads one entry of a journal that is not packed in order.
-    pub(super) fn read(&self, place: Place) -> io::Result<Vec<u8>> {
-        let found = self.segments.iter().find(|segment| segment.sequence == place.sequence);
-        let segment = found.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the segment was deleted"))?;
-        segment::read_entry(&segment.path, place.offset)
+        let kept = days.div_ceil(self.manner.segment_days.max(1)) as usize;
+        self.segments.len() > kept && next.start_ms < now_ms.saturating_sub(i64::from(days) * DAY_MS)
     }
 
     /// Deletes the oldest segment, never the newest; answers its number.

@@ -1,44 +1,60 @@
 //! Every sample and every decision on local disk, with nothing to install.
 //!
-//! A directory holds `records/` (the journal of cycles), `samples/` (the journal of columnar chunks), `mind` (the
-//! newest checkpoint), `mind.previous` and `lock`. Both journals are append-only and hash-chained; see [`verify`].
-//! A disk that refuses to write puts the store into an [`Outage`]: appends answer an error, reads go on from memory,
-//! every further append tries again, and the first that succeeds records what is missing.
+//! A directory holds `records/` (the journal of cycles), `samples/` (raw samples in columnar chunks of a quarter of an
+//! hour), `minutes/` and `quarters/` (coarser tiers, made when a day is over), `open` (the log of the chunk that is
+//! open), `mind` (the newest checkpoint), `mind.previous` and `lock`. Journals are append-only and hash-chained; see
+//! [`verify`]. A disk that refuses to write puts the store into an [`Outage`]: appends answer an error, reads go on from
+//! memory, every further append tries again, and the first that succeeds records what is missing.
 
+mod archive;
+mod books;
 mod checkpoint;
 mod chunk;
+mod chunk_log;
+mod column;
 mod disk;
+mod forward;
 mod frame;
+mod integers;
 mod journal;
+mod names;
+mod query;
 mod read;
+mod rollup;
+mod samples;
 mod segment;
-mod series;
+mod tail;
 mod varint;
+mod wal;
 
-pub use chunk::Sample;
+pub use archive::{Archive, Tier};
+pub use books::{Books, saved_mind};
+pub use column::Sample;
 pub use disk::{Disk, RealDisk};
+pub use forward::{CanaryStatus, ForwardStatus, Forwarder, Pace};
 pub use journal::{Outage, Recovery};
+pub use names::SeriesName;
 pub use read::{Flaw, ReadError, Records, Verified};
-pub use series::Bucket;
+pub use rollup::Bucket;
 
-use crate::site::{PointId, Site, StoreSettings};
-use crate::snapshot::{Now, Snapshot};
+use crate::site::{Site, StoreSettings};
+use crate::snapshot::{Now, Quality, Snapshot};
+use chunk_log::ChunkLog;
 use journal::{Journal, Manner};
+use samples::Samples;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use series::Series;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 const RECORDS: &str = "records";
-const SAMPLES: &str = "samples";
 
 /// Largest segment; deletion goes by whole segments.
 const SEGMENT_BYTES: u64 = 16 << 20;
 
-/// How often appended records are forced to the disk, s: what a power cut may take. A crash of the process alone takes
+/// How often what was appended is forced to the disk, s: what a power cut may take. A crash of the process alone takes
 /// nothing.
 const SYNC_S: f64 = 30.0;
 
@@ -69,11 +85,17 @@ pub enum StoreError {
     Serialise(#[source] postcard::Error),
 }
 
+/// Takes a figure: family, labels, value.
+pub type TakeFigure<'a> = &'a mut dyn FnMut(&str, &[(&str, &str)], f64);
+
 /// The local record of one controller.
 #[derive(Debug)]
 pub struct Store {
     disk: Option<OnDisk>,
-    samples: Series,
+    samples: Samples,
+    points: Points,
+    /// What the last [`Store::append_figures`] had, in its order: the next one has almost the same.
+    figures: Vec<(Arc<SeriesName>, Option<usize>)>,
     recoveries: Vec<Recovery>,
 }
 
@@ -83,10 +105,18 @@ struct OnDisk {
     disk: Arc<dyn Disk>,
     records: Journal,
     synced_mono_ms: Option<u64>,
-    retention_days: u32,
-    max_bytes: u64,
+    settings: StoreSettings,
     /// Held as long as the store is open.
     _lock: File,
+}
+
+/// The points of the configuration in force.
+#[derive(Debug, Default)]
+struct Points {
+    site_hash: String,
+    /// By point: its series, and the monotonic time of its last sample, ms: a reading is kept once, however often it is
+    /// seen.
+    known: Vec<(Option<usize>, Option<u64>)>,
 }
 
 impl Store {
@@ -97,12 +127,15 @@ impl Store {
 
     /// [`Store::open`] with the writes going through `disk`.
     pub fn open_on(settings: &StoreSettings, disk: Arc<dyn Disk>) -> Result<Self, StoreError> {
+        let mut store = Self {
+            disk: None,
+            samples: Samples::default(),
+            points: Points::default(),
+            figures: Vec::new(),
+            recoveries: Vec::new(),
+        };
         if settings.dir.is_empty() {
-            return Ok(Self {
-                disk: None,
-                samples: Series::default(),
-                recoveries: Vec::new(),
-            });
+            return Ok(store);
         }
         let dir = PathBuf::from(&settings.dir);
         let lock = lock(&dir)?;
@@ -110,33 +143,28 @@ impl Store {
             dir: dir.clone(),
             source,
         };
-        let max_bytes = settings.max_mib.saturating_mul(1 << 20);
-        let segment_bytes = (max_bytes / 16).clamp(1 << 16, SEGMENT_BYTES);
-        let manner = |in_order| Manner {
+        let manner = Manner {
             disk: Arc::clone(&disk),
-            segment_bytes,
-            in_order,
+            segment_bytes: (settings.max_mib.saturating_mul(1 << 20) / 16).clamp(1 << 16, SEGMENT_BYTES),
+            segment_days: 1,
+            in_order: true,
         };
-        let (records, mut recoveries) = Journal::open(&dir.join(RECORDS), manner(true)).map_err(fail)?;
-        let (samples, more) = Series::open(&dir.join(SAMPLES), manner(false)).map_err(fail)?;
-        recoveries.extend(more);
-        for Recovery { file, what } in &recoveries {
+        let (samples, recoveries) = Samples::open(&dir, &manner).map_err(fail)?;
+        let (records, more) = Journal::open(&dir.join(RECORDS), manner).map_err(fail)?;
+        store.samples = samples;
+        store.recoveries = more.into_iter().chain(recoveries).collect();
+        for Recovery { file, what } in &store.recoveries {
             tracing::warn!(file = %file.display(), "{what}");
         }
-        let on_disk = OnDisk {
+        store.disk = Some(OnDisk {
             dir,
             disk,
             records,
             synced_mono_ms: None,
-            retention_days: settings.retention_days,
-            max_bytes,
+            settings: settings.clone(),
             _lock: lock,
-        };
-        Ok(Self {
-            disk: Some(on_disk),
-            samples,
-            recoveries,
-        })
+        });
+        Ok(store)
     }
 
     /// Appends a record.
@@ -151,7 +179,7 @@ impl Store {
             tracing::info!(lost = outage.lost, "records are kept again");
         }
         if written.is_ok() && disk.synced_mono_ms.is_none_or(|at| now.seconds_since(at) >= SYNC_S) {
-            written = disk.records.sync();
+            written = disk.records.sync().and_then(|()| self.samples.sync());
             disk.synced_mono_ms = Some(now.mono_ms);
         }
         let retained = self.retain(now.wall_ms);
@@ -160,18 +188,91 @@ impl Store {
             .map_err(|source| StoreError::Write { what: "record", source })
     }
 
-    /// Appends the readings that are new in a snapshot. They are in memory at once and on disk with their chunk.
+    /// Appends the readings that are new in a snapshot. An answer of `Ok` means that no crash of the process takes them.
     pub fn append_samples(&mut self, site: &Site, snapshot: &Snapshot) -> Result<(), StoreError> {
-        self.samples.append(site, snapshot).map_err(|source| StoreError::Write {
+        if self.points.known.is_empty() || site.hash != self.points.site_hash {
+            let series = site.points.iter().map(|point| {
+                let name = SeriesName::point(&point.tag, point.unit.symbol());
+                (self.samples.series_of(Arc::new(name)), None)
+            });
+            self.points.known = series.collect();
+            self.points.site_hash.clone_from(&site.hash);
+        }
+        let now = snapshot.now;
+        let mut rows = Vec::with_capacity(snapshot.readings.len());
+        for (reading, (series, last)) in snapshot.readings.iter().zip(&mut self.points.known) {
+            let Some(reading) = reading.filter(|reading| reading.value.is_finite()) else {
+                continue;
+            };
+            if *last == Some(reading.mono_ms) {
+                continue;
+            }
+            *last = Some(reading.mono_ms);
+            let age_ms = i64::try_from(now.mono_ms.saturating_sub(reading.mono_ms)).unwrap_or(i64::MAX);
+            if let Some(series) = series {
+                let sample = Sample {
+                    ms: now.wall_ms.saturating_sub(age_ms),
+                    value: reading.value,
+                    quality: reading.quality,
+                };
+                rows.push((*series, sample));
+            }
+        }
+        self.append(now.wall_ms, &rows)
+    }
+
+    /// Appends figures of one moment: family, labels and value each. Values are rounded to 0.0001, finer than anything
+    /// that is measured; the records have them in full.
+    pub fn append_figures(&mut self, now: Now, each: impl FnOnce(TakeFigure<'_>)) -> Result<(), StoreError> {
+        let (mut rows, mut place) = (Vec::with_capacity(self.figures.len()), 0);
+        each(&mut |family, labels, value| {
+            if !self.figures.get(place).is_some_and(|(name, _)| name.is(family, labels)) {
+                let name = Arc::new(SeriesName::new(family, labels));
+                self.figures.truncate(place);
+                let index = self.samples.series_of(Arc::clone(&name));
+                self.figures.push((name, index));
+            }
+            if let Some((_, Some(series))) = self.figures.get(place)
+                && value.is_finite()
+            {
+                let sample = Sample {
+                    ms: now.wall_ms,
+                    value: rounded(value),
+                    quality: Quality::Good,
+                };
+                rows.push((*series, sample));
+            }
+            place += 1;
+        });
+        self.append(now.wall_ms, &rows)
+    }
+
+    /// Appends samples as they are: series and sample each. The time of appending is that of `now_ms`.
+    pub fn append_rows(&mut self, now_ms: i64, rows: &[(SeriesName, Sample)]) -> Result<(), StoreError> {
+        let finite = rows.iter().filter(|(_, sample)| sample.value.is_finite());
+        let rows: Vec<_> = finite
+            .filter_map(|(name, sample)| Some((self.samples.series_of(Arc::new(name.clone()))?, *sample)))
+            .collect();
+        self.append(now_ms, &rows)
+    }
+
+    fn append(&mut self, now_ms: i64, rows: &[(usize, Sample)]) -> Result<(), StoreError> {
+        let appended = self.samples.append(now_ms, rows);
+        appended.map_err(|source| StoreError::Write {
             what: "samples",
             source,
         })
     }
 
-    /// The good samples of a point from `from_ms` up to `to_ms` (wall ms), gathered into at most `max_points` equal
+    /// The good samples of a series from `from_ms` up to `to_ms` (wall ms), gathered into at most `max_points` equal
     /// steps; steps without a sample are left out.
-    pub fn series(&self, point: PointId, from_ms: i64, to_ms: i64, max_points: usize) -> Vec<Bucket> {
-        self.samples.query(point, from_ms, to_ms, max_points)
+    pub fn series(&self, name: &SeriesName, from_ms: i64, to_ms: i64, max_points: usize) -> Vec<Bucket> {
+        self.samples.query(name, from_ms, to_ms, max_points)
+    }
+
+    /// The last good sample of a series that is no older than `since_ms` (wall ms).
+    pub fn last(&self, name: &SeriesName, since_ms: i64) -> Option<Sample> {
+        self.samples.last(name, since_ms)
     }
 
     /// Saves the memory of the controller.
@@ -199,6 +300,11 @@ impl Store {
         of_records.or_else(|| self.samples.outage())
     }
 
+    /// Where it is; `None` for one in memory.
+    fn dir(&self) -> Option<&Path> {
+        self.disk.as_ref().map(|disk| disk.dir.as_path())
+    }
+
     /// What was mended when the store was opened.
     pub fn recoveries(&self) -> &[Recovery] {
         &self.recoveries
@@ -206,13 +312,19 @@ impl Store {
 
     /// Bytes on disk.
     pub fn bytes(&self) -> u64 {
-        self.disk.as_ref().map_or(0, |disk| disk.records.bytes()) + self.samples.journal().map_or(0, Journal::bytes)
+        self.disk.as_ref().map_or(0, |disk| disk.records.bytes()) + self.samples.bytes()
     }
 
     /// Segments on disk.
     pub fn segments(&self) -> u64 {
-        let count = |journal: &Journal| journal.segments().len() as u64;
-        self.disk.as_ref().map_or(0, |disk| count(&disk.records)) + self.samples.journal().map_or(0, count)
+        let records = self.disk.as_ref().map(|disk| &disk.records);
+        let journals = self
+            .samples
+            .logs()
+            .into_iter()
+            .filter_map(ChunkLog::journal)
+            .chain(records);
+        journals.map(|journal| journal.segments().len() as u64).sum()
     }
 
     /// Brings everything to the disk.
@@ -228,28 +340,49 @@ impl Store {
         })
     }
 
-    /// Deletes the oldest segments that are too old, or too many for the size.
+    /// Deletes the oldest segments that are too old; and where all take too much space, the oldest segment of records or
+    /// raw samples, then of minutes, then of quarters.
     fn retain(&mut self, now_ms: i64) -> io::Result<()> {
         let Some(disk) = &mut self.disk else { return Ok(()) };
-        let (days, max_bytes) = (disk.retention_days, disk.max_bytes);
-        let outlived = |journal: &Journal| journal.is_oldest_outlived(now_ms, days);
-        while outlived(&disk.records) {
+        let settings = &disk.settings;
+        while disk.records.is_oldest_outlived(now_ms, settings.retention_days) {
             disk.records.delete_oldest()?;
         }
-        while self.samples.journal().is_some_and(outlived) {
-            self.samples.delete_oldest()?;
+        let days = [settings.raw_days, settings.minute_days, settings.quarter_days];
+        let max_bytes = settings.max_mib.saturating_mul(1 << 20);
+        for (log, days) in self.samples.logs_mut().into_iter().zip(days) {
+            while log
+                .journal()
+                .is_some_and(|journal| journal.is_oldest_outlived(now_ms, days))
+            {
+                log.delete_oldest()?;
+            }
         }
         while self.bytes() > max_bytes {
             let Some(disk) = &mut self.disk else { break };
-            let samples_ms = self.samples.journal().and_then(Journal::oldest_ms);
-            match (disk.records.oldest_ms(), samples_ms) {
-                (None, None) => break,
-                (Some(record_ms), Some(sample_ms)) if sample_ms < record_ms => self.samples.delete_oldest()?,
-                (Some(_), _) => drop(disk.records.delete_oldest()?),
-                (None, Some(_)) => self.samples.delete_oldest()?,
+            let records_ms = disk.records.oldest_ms();
+            let oldest_ms = |log: &ChunkLog| log.journal().and_then(Journal::oldest_ms);
+            let [raw, minutes, quarters] = self.samples.logs_mut();
+            match (records_ms, oldest_ms(raw)) {
+                (Some(records_ms), raw_ms) if raw_ms.is_none_or(|raw_ms| records_ms <= raw_ms) => {
+                    disk.records.delete_oldest()?;
+                }
+                (_, Some(_)) => raw.delete_oldest()?,
+                _ if oldest_ms(minutes).is_some() => minutes.delete_oldest()?,
+                _ if oldest_ms(quarters).is_some() => quarters.delete_oldest()?,
+                _ => break,
             }
         }
         Ok(())
+    }
+}
+
+/// Four decimals, where a double has as many.
+fn rounded(value: f64) -> f64 {
+    if value.abs() < 1e11 {
+        (value * 1e4).round() / 1e4
+    } else {
+        value
     }
 }
 
@@ -261,11 +394,14 @@ impl Drop for Store {
     }
 }
 
-/// Checks both journals of a store's directory, records first: checksums, hash chain, packing, no segment missing
-/// between the oldest and the newest. What the chain cannot show is the loss of whole segments at the beginning (that
+/// Checks the journals of records and of raw samples in a store's directory: checksums, hash chain, packing, no segment
+/// missing between the oldest and the newest. What the chain cannot show is the loss of whole segments at the beginning (that
 /// is retention) and of frames at the end: compare [`Verified::head`] with one that was noted elsewhere.
 pub fn verify(dir: &Path) -> Result<(Verified, Verified), ReadError> {
-    Ok((read::verify(&dir.join(RECORDS))?, read::verify(&dir.join(SAMPLES))?))
+    Ok((
+        read::verify(&dir.join(RECORDS))?,
+        read::verify(&dir.join(samples::RAW))?,
+    ))
 }
 
 /// Takes the directory for this process.

@@ -44,15 +44,13 @@ pub(super) fn list(dir: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
 
 /// The header of a segment file; `None` where it is damaged.
 pub(super) fn read_head(path: &Path) -> io::Result<Option<SegmentHead>> {
-    let (mut file, mut bytes) = (File::open(path)?, Vec::new());
-    file.by_ref().take(SEGMENT_HEAD as u64).read_to_end(&mut bytes)?;
-    let rest = SegmentHead::rest_len(&bytes);
-    file.take(rest as u64).read_to_end(&mut bytes)?;
+    let mut bytes = Vec::new();
+    File::open(path)?.take(SEGMENT_HEAD as u64).read_to_end(&mut bytes)?;
     Ok(SegmentHead::parse(&bytes).ok().map(|(head, ..)| head))
 }
 
-/// The frame that starts at `offset`, unpacked; only for frames that are not packed in order.
-pub(super) fn read_entry(path: &Path, offset: u64) -> io::Result<Vec<u8>> {
+/// The payload of the frame that starts at `offset`, checked; only for frames that are not packed.
+pub(super) fn read_payload(path: &Path, offset: u64) -> io::Result<Vec<u8>> {
     let mut file = File::open(path)?;
     file.seek(SeekFrom::Start(offset))?;
     let mut bytes = vec![0; FRAME_HEAD];
@@ -63,13 +61,16 @@ pub(super) fn read_entry(path: &Path, offset: u64) -> io::Result<Vec<u8>> {
     frame.unpack(&[]).map_err(io::Error::other)
 }
 
-/// Offset and wall times of each entry of a segment, by its frames' heads alone; ends before the first damaged one.
+/// Offset and head of each entry of a segment, by its frames' heads alone; ends before the first one that is damaged or
+/// not whole yet.
 pub(super) fn skim(path: &Path) -> io::Result<Vec<(u64, FrameHead)>> {
-    let Some(head) = read_head(path)? else {
+    if read_head(path)?.is_none() {
         return Ok(Vec::new());
-    };
-    let mut offset = head.to_bytes().0.len() as u64;
-    let mut file = BufReader::new(File::open(path)?);
+    }
+    let mut offset = SEGMENT_HEAD as u64;
+    let file = File::open(path)?;
+    let end = file.metadata()?.len();
+    let mut file = BufReader::new(file);
     file.seek(SeekFrom::Start(offset))?;
     let mut found = Vec::new();
     let mut bytes = [0; FRAME_HEAD];
@@ -77,6 +78,9 @@ pub(super) fn skim(path: &Path) -> io::Result<Vec<(u64, FrameHead)>> {
         && let Ok(head) = FrameHead::parse(&bytes)
     {
         let length = head.length;
+        if offset + (FRAME_HEAD + length) as u64 > end {
+            break;
+        }
         if head.kind == Kind::Entry {
             found.push((offset, head));
         }

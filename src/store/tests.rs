@@ -1,6 +1,7 @@
 //! The store as a whole: crashes, full disks, tampering, retention.
 
 mod series;
+mod tiers;
 
 use super::disk::tests::SmallDisk;
 use super::*;
@@ -21,7 +22,7 @@ fn record(cycle: u64) -> Record {
     }
 }
 
-fn now(seconds: u64) -> Now {
+pub(super) fn now(seconds: u64) -> Now {
     Now {
         mono_ms: seconds * 1000,
         wall_ms: 1_780_000_000_000 + i64::try_from(seconds).unwrap() * 1000,
@@ -33,11 +34,14 @@ fn settings(dir: &Path, retention_days: u32, max_mib: u64) -> StoreSettings {
     StoreSettings {
         dir: dir.to_string_lossy().into_owned(),
         retention_days,
+        raw_days: retention_days,
+        minute_days: 366,
+        quarter_days: 3653,
         max_mib,
     }
 }
 
-fn open(dir: &Path) -> Store {
+pub(super) fn open(dir: &Path) -> Store {
     Store::open(&settings(dir, 30, 100)).unwrap()
 }
 
@@ -109,7 +113,7 @@ fn a_segment_torn_in_its_header_is_deleted() {
     let dir = tempfile::tempdir().unwrap();
     append(&mut open(dir.path()), 0..3);
     let second = segment::path(&dir.path().join(RECORDS), 2);
-    for length in 0..48 {
+    for length in 0..44 {
         fs::write(&second, vec![0; length]).unwrap();
         fs::write(&second, &fs::read(files(dir.path()).remove(0)).unwrap()[..length]).unwrap();
         assert_eq!(open(dir.path()).recoveries().len(), 1);
@@ -286,4 +290,21 @@ fn an_empty_directory_name_keeps_nothing_on_disk() {
     store.append_record(now(0), &record(0)).unwrap();
     store.save_mind(b"mind").unwrap();
     assert_eq!((store.load_mind(), store.bytes(), store.outage()), (None, 0, None));
+}
+
+/// Pages that a full disk refused are written with the first that it takes, in order.
+#[test]
+fn pages_of_the_books_wait_for_the_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = SmallDisk::with_space(10_000);
+    let mut books = Books::open_on(dir.path(), Arc::new(disk.clone())).unwrap();
+    books.append(now(0).wall_ms, &record(0)).unwrap();
+    disk.0.store(0, Ordering::Relaxed);
+    for cycle in 1..4 {
+        assert!(books.append(now(cycle).wall_ms, &record(cycle)).is_err());
+    }
+    disk.0.store(1 << 20, Ordering::Relaxed);
+    books.flush().unwrap();
+    let pages: Vec<Record> = Books::read(dir.path()).unwrap().map(Result::unwrap).collect();
+    assert_eq!(pages, (0..4).map(record).collect::<Vec<_>>());
 }

@@ -1,6 +1,6 @@
 //! Variable-length integers: seven bits a byte, the lowest first; signed ones with the sign in the lowest bit.
 
-use super::chunk::Damaged;
+use super::column::Damaged;
 
 pub(super) fn put(bytes: &mut Vec<u8>, mut number: u64) {
     loop {
@@ -50,22 +50,11 @@ impl<'a> Reader<'a> {
         usize::try_from(self.unsigned()?).map_err(|_| Damaged)
     }
 
-    /// A count of things that take at least a byte each from here on, so that damage cannot ask for much memory.
-    pub(super) fn length(&mut self) -> Result<usize, Damaged> {
-        let length = self.number()?;
-        if length <= self.0.len() {
-            Ok(length)
-        } else {
-            Err(Damaged)
-        }
-    }
-
-    /// A length and as many bytes.
-    pub(super) fn block(&mut self) -> Result<&'a [u8], Damaged> {
-        let length = self.number()?;
-        let (block, rest) = self.0.split_at_checked(length).ok_or(Damaged)?;
+    /// As many bytes.
+    pub(super) fn take(&mut self, length: usize) -> Result<&'a [u8], Damaged> {
+        let (taken, rest) = self.0.split_at_checked(length).ok_or(Damaged)?;
         self.0 = rest;
-        Ok(block)
+        Ok(taken)
     }
 }
 

@@ -1,7 +1,6 @@
 //! A grid event in a trial: a cut of the power of cooling, announced some minutes ahead.
 
-use crate::cycle::CycleRecord;
-use crate::snapshot::{Author, LoadLimit, Request, RequestKind};
+use crate::snapshot::{Author, LoadLimit, PlanReport, Request, RequestKind};
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
 
@@ -122,12 +121,13 @@ impl Grid {
                 in_s: in_s.max(0.0),
                 for_s: self.event.for_min * 60.0,
             },
+            why: String::new(),
         }]
     }
 
     /// Takes up what a cycle recorded, and the energy that cooling took in it.
-    pub(super) fn observe(&mut self, elapsed_s: f64, record: Option<&CycleRecord>, kwh: f64) {
-        if let Some(report) = record.and_then(|record| record.plan.report.load_target) {
+    pub(super) fn observe(&mut self, elapsed_s: f64, report: Option<&PlanReport>, kwh: f64) {
+        if let Some(report) = report.and_then(|report| report.load_target) {
             self.target_kw = Some(report.target_kw);
         }
         let since_s = elapsed_s - self.event.at_h * 3600.0;

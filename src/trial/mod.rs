@@ -3,9 +3,12 @@
 //! The numbers in the README come from here. A trial walks through the same `cycle::step` as the
 //! service; only the two ends differ: readings come from the plant in process, and time is a number.
 
+#[cfg(test)]
+mod advised;
 mod clock;
 mod contender;
 mod disturbance;
+pub mod faults;
 mod grid_event;
 mod hall;
 mod history;
@@ -30,8 +33,8 @@ pub use hall::{HallError, HallOptions, SimulatedHall};
 pub use history::synthetic_history;
 pub use matrix::{Cell, Matrix, MatrixError, MatrixResult, SiteLoads, Summary, run_cells, summarise};
 pub use plant::{COMMS_TIMEOUT_S, plant_spec};
-pub use run::{Options, run};
-pub use score::{Run, Trial};
+pub use run::{Options, run, run_recorded};
+pub use score::{Run, Trial, Truth};
 pub use tradeoff::{Axis, Choice, tradeoff};
 pub use tune::{Tried, tune};
 pub use world::{Load, WeatherSource, WorldError, build_world, year_s};

@@ -22,8 +22,8 @@ impl Money {
         let prices = &site.prices;
         let water_l = after.makeup_l + after.spray_l - before.makeup_l - before.spray_l;
         let cooling_kwh = after.cooling_kwh - before.cooling_kwh;
-        let kg_per_kwh = prices.carbon_g_per_kwh_at(hour) / 1000.0;
-        let cost = cooling_kwh * prices.energy_at(hour)
+        let kg_per_kwh = site.carbon_g_per_kwh(now.wall_ms, hour) / 1000.0;
+        let cost = cooling_kwh * site.energy_price(now.wall_ms, hour)
             + water_l / 1000.0 * prices.water_per_m3
             + (after.blowdown_l - before.blowdown_l) / 1000.0 * prices.sewer_per_m3
             - (after.reused_kwh - before.reused_kwh) * prices.heat_per_kwh;

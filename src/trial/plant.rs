@@ -40,7 +40,7 @@ pub fn plant_spec(site: &Site, comms_timeout_s: f64) -> spec::PlantSpec {
         air_units: site.air_units.iter().map(|unit| air_unit(site, unit)).collect(),
         cdus: site.cdus.iter().map(|unit| cdu(site, unit)).collect(),
         racks: site.racks.iter().map(|unit| rack(site, unit)).collect(),
-        meters: site.meters.iter().map(meter).collect(),
+        meters: site.meters.iter().filter_map(meter).collect(),
         weather: site.weather.as_ref().map(|weather| weather.name.clone()),
     }
 }
@@ -157,20 +157,21 @@ fn rack(site: &Site, rack: &Rack) -> spec::RackSpec {
     }
 }
 
-fn meter(meter: &Meter) -> spec::MeterSpec {
-    // Class 1 for electricity (IEC 62053-21), 2 % for water and heat, as billing meters are.
-    let (role, class) = match meter.role {
-        MeterRole::ItPower => (spec::MeterRole::ItPower, 0.01),
-        MeterRole::SitePower => (spec::MeterRole::SitePower, 0.01),
-        MeterRole::CoolingPower => (spec::MeterRole::CoolingPower, 0.01),
-        MeterRole::MakeupWater => (spec::MeterRole::MakeupWater, 0.02),
-        MeterRole::BlowdownWater => (spec::MeterRole::BlowdownWater, 0.02),
-        MeterRole::ReusedHeat => (spec::MeterRole::ReusedHeat, 0.02),
+/// What the simulated plant can count; it has no meter of reclaimed water or of the computing parts alone.
+fn meter(meter: &Meter) -> Option<spec::MeterSpec> {
+    let role = match meter.role {
+        MeterRole::ItPower => spec::MeterRole::ItPower,
+        MeterRole::SitePower => spec::MeterRole::SitePower,
+        MeterRole::CoolingPower => spec::MeterRole::CoolingPower,
+        MeterRole::MakeupWater => spec::MeterRole::MakeupWater,
+        MeterRole::BlowdownWater => spec::MeterRole::BlowdownWater,
+        MeterRole::ReusedHeat => spec::MeterRole::ReusedHeat,
+        MeterRole::ReclaimedWater | MeterRole::ComputePower => return None,
     };
-    spec::MeterSpec {
+    Some(spec::MeterSpec {
         id: meter.name.clone(),
         role,
         rollover: meter.rollover,
-        class,
-    }
+        class: meter.class,
+    })
 }

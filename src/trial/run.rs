@@ -4,19 +4,18 @@ use super::clock::VirtualClock;
 use super::contender::Contender;
 use super::disturbance::Disturbance;
 use super::grid_event::{Grid, GridEvent};
-use super::jobs::Queue;
 use super::money::Money;
 use super::oracle::Oracle;
 use super::plant::{COMMS_TIMEOUT_S, plant_spec};
 use super::score::{Run, Scored, Trial};
-use super::signals::Signals;
+use super::signals::{Ears, Signals};
 use super::watch::{Mark, Watch};
 use super::world::{Load, WeatherSource, WorldError, build_world, start_s};
-use crate::cycle::{Core, CycleRecord, Inputs, Mind, step};
+use crate::cycle::{Core, Inputs, Mind, step};
 use crate::forecast::JobModel;
-use crate::ledger::Totals as Books;
+use crate::ledger::{Page, Totals as Books};
 use crate::site::{Authority, Site};
-use crate::snapshot::{Author, Now, Request, RequestKind};
+use crate::snapshot::{Author, Now, PlanReport, Request, RequestKind};
 use simulators::world::World;
 use std::sync::Arc;
 use std::time::Instant;
@@ -56,7 +55,18 @@ pub struct Options {
 }
 
 /// Runs every strategy and compares them. `progress` hears the strategy and the share of all work done.
-pub fn run(site: &Site, options: &Options, mut progress: impl FnMut(Contender, f64)) -> Result<Trial, WorldError> {
+pub fn run(site: &Site, options: &Options, progress: impl FnMut(Contender, f64)) -> Result<Trial, WorldError> {
+    run_recorded(site, options, progress, &mut |_, _| {})
+}
+
+/// [`run`], with the pages of the books handed to `keep`, from the first moment on, each with the plant's true cooling energy
+/// until the cycle that closed it, kWh.
+pub fn run_recorded(
+    site: &Site,
+    options: &Options,
+    mut progress: impl FnMut(Contender, f64),
+    keep: &mut dyn FnMut(Page, f64),
+) -> Result<Trial, WorldError> {
     let mut site = site.clone();
     for zone in &mut site.zones {
         // A trial asks what a strategy can do; bounded authority is for the first weeks on a live plant.
@@ -87,15 +97,10 @@ pub fn run(site: &Site, options: &Options, mut progress: impl FnMut(Contender, f
         bound: None,
     };
     for (done, strategy) in options.strategies.iter().enumerate() {
-        let core = Core {
-            site: Arc::clone(&site),
-            model: Arc::clone(&model),
-            fingerprints: false,
-        };
+        let core = Core::new(Arc::clone(&site), Arc::clone(&model), false);
         let share = |part: f64| done as f64 + part;
-        let run = run_one(&core, *strategy, world.clone(), options, |part| {
-            progress(*strategy, share(part));
-        });
+        let report = |part| progress(*strategy, share(part));
+        let run = run_one(&core, *strategy, world.clone(), options, report, keep);
         trial.runs.push(run);
     }
     trial.compare();
@@ -112,7 +117,7 @@ pub(super) struct Bench<'a> {
 
 /// Who sits at the bench.
 enum Pilot<'a> {
-    Service(Box<Mind>, Queue),
+    Service(Box<Mind>, Ears),
     Oracle(Box<Oracle<'a>>),
 }
 
@@ -124,14 +129,18 @@ impl Pilot<'_> {
         world: &mut World,
         now: Now,
         requests: Vec<Request>,
-    ) -> (Books, Option<CycleRecord>) {
+        keep: &mut dyn FnMut(Page, f64),
+    ) -> (Books, Option<PlanReport>) {
         match self {
-            Self::Service(mind, queue) => {
-                let mut inputs = bench.inputs(world, queue, now);
-                inputs.requests = requests;
+            Self::Service(mind, ears) => {
+                let mut inputs = bench.inputs(world, ears, now);
+                inputs.requests.extend(requests);
                 let outcome = step(bench.core, mind, inputs, now);
                 bench.signals.apply(world.plant_mut(), &outcome.commands);
-                (outcome.record.account.total.clone(), Some(outcome.record))
+                if let Some(page) = outcome.record.page {
+                    keep(*page, world.plant().totals().cooling_kwh);
+                }
+                (outcome.record.account.total, Some(outcome.record.plan.report))
             }
             Self::Oracle(oracle) => (oracle.turn(world, now), None),
         }
@@ -147,12 +156,13 @@ impl Pilot<'_> {
 
 impl Bench<'_> {
     /// What the controller may know now.
-    pub(super) fn inputs(&self, world: &mut World, queue: &mut Queue, now: Now) -> Inputs {
+    pub(super) fn inputs(&self, world: &World, ears: &mut Ears, now: Now) -> Inputs {
         Inputs {
-            snapshot: self.signals.snapshot(&self.core.site, world.plant_mut(), now),
-            queue: queue.read(world.scheduler(), self.clock.epoch_ms, now),
+            snapshot: self.signals.hear(&self.core.site, world.plant(), ears, now),
+            queue: ears.queue.read(world, self.clock.epoch_ms, now),
             requests: Vec::new(),
             imposed: None,
+            notices: Vec::new(),
         }
     }
 }
@@ -163,6 +173,7 @@ fn run_one(
     mut world: World,
     options: &Options,
     mut progress: impl FnMut(f64),
+    keep: &mut dyn FnMut(Page, f64),
 ) -> Run {
     let days = options.days;
     let site = &*core.site;
@@ -175,7 +186,7 @@ fn run_one(
         tracing::warn!(tag, "the simulated plant has no such signal: the point never reports");
     }
     let mut pilot = match contender {
-        Contender::Strategy(kind) => Pilot::Service(Box::new(Mind::new(kind)), Queue::default()),
+        Contender::Strategy(kind) => Pilot::Service(Box::new(Mind::new(kind)), Ears::default()),
         Contender::Oracle => Pilot::Oracle(Box::new(Oracle::new(&bench))),
     };
     let cycle_s = site.control.cycle_s;
@@ -189,13 +200,14 @@ fn run_one(
             vec![Request {
                 author: Author::Operator("trial".to_owned()),
                 kind: RequestKind::Commission { begin: true },
+                why: String::new(),
             }]
         } else {
             Vec::new()
         };
-        let (totals, record) = pilot.turn(&bench, &mut world, now, requests);
+        let (totals, report) = pilot.turn(&bench, &mut world, now, requests, keep);
         books_before = totals;
-        note_error(&mut errors, world.elapsed_s(), record.as_ref());
+        note_error(&mut errors, world.elapsed_s(), report.as_ref());
         pass(&mut world, None, cycle_s);
     }
     let truth_before = world.plant().totals();
@@ -209,19 +221,24 @@ fn run_one(
         let now = bench.clock.now(&world);
         let elapsed_s = cycle as f64 * cycle_s;
         let requests = grid.as_mut().map_or_else(Vec::new, |grid| grid.requests(elapsed_s));
-        let (totals, record) = pilot.turn(&bench, &mut world, now, requests);
+        let (totals, report) = pilot.turn(&bench, &mut world, now, requests, keep);
         books = totals;
-        note_error(&mut errors, world.elapsed_s(), record.as_ref());
+        note_error(&mut errors, world.elapsed_s(), report.as_ref());
         pass(&mut world, Some(&mut watch), cycle_s);
         let after = world.plant().totals();
         money.add(site, now, &before, &after);
         if let Some(grid) = &mut grid {
-            grid.observe(elapsed_s, record.as_ref(), after.cooling_kwh - before.cooling_kwh);
+            grid.observe(elapsed_s, report.as_ref(), after.cooling_kwh - before.cooling_kwh);
         }
         before = after;
         if cycle % 256 == 0 {
             progress(cycle as f64 / count as f64);
         }
+    }
+    if let Pilot::Service(mind, _) = &pilot
+        && let Some(page) = mind.ledger.open_page(site)
+    {
+        keep(page, before.cooling_kwh);
     }
     let simulated_s = WARM_UP_S + days * 86_400.0;
     Scored {
@@ -230,6 +247,7 @@ fn run_one(
         fingerprint: pilot.fingerprint(),
         truth: (&truth_before, &before),
         books: (&books_before, &books),
+        site,
         watch: &watch,
         money: &money,
         model_errors: errors.iter().map(|(_, error)| *error).collect(),
@@ -239,9 +257,9 @@ fn run_one(
 }
 
 /// Notes the model's error, once an hour of the first [`ERROR_HOURS`].
-fn note_error(errors: &mut Vec<(f64, f64)>, elapsed_s: f64, record: Option<&CycleRecord>) {
+fn note_error(errors: &mut Vec<(f64, f64)>, elapsed_s: f64, report: Option<&PlanReport>) {
     let due = errors.last().map_or(0.0, |(at, _)| at + 3600.0);
-    if let Some(error) = record.and_then(|record| record.plan.report.model_error)
+    if let Some(error) = report.and_then(|report| report.model_error)
         && elapsed_s + 1e-6 >= due
         && errors.len() < ERROR_HOURS
     {

@@ -4,6 +4,7 @@ use super::grid_event::GridScore;
 use super::money::Money;
 use super::watch::Watch;
 use crate::ledger::Totals as Books;
+use crate::site::{MeterRole, Site};
 use serde::Serialize;
 use simulators::plant::Totals;
 use std::collections::BTreeMap;
@@ -76,6 +77,8 @@ pub struct Run {
     pub chiller_starts: u64,
     /// Largest difference between the controller's books and the plant's truth over the energy and water totals, as a share.
     pub books_error: f64,
+    /// What the plant really used and moved since it was built, and the books of it, by quantity.
+    pub truth: Vec<Truth>,
     /// Cooling energy saved against `fixed`, as a share; `None` where `fixed` did not run.
     pub saving_vs_fixed: Option<f64>,
     /// Cooling energy saved against `trim_respond`, as a share.
@@ -96,6 +99,30 @@ pub struct Run {
     pub model_errors: Vec<f64>,
 }
 
+/// A quantity as it really was, and as the books have it, from the start of the warm-up to the end.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Truth {
+    /// Counter of the books.
+    pub name: &'static str,
+    /// Truth, kWh or L.
+    pub plant: f64,
+    /// The books.
+    pub books: f64,
+    /// Largest error of the meter's class, as a share; that of a sum of two is the larger.
+    pub class: f64,
+}
+
+impl Truth {
+    /// Error of the books as a share of the truth.
+    pub fn error(&self) -> f64 {
+        if self.plant > 0.0 {
+            self.books / self.plant - 1.0
+        } else {
+            self.books
+        }
+    }
+}
+
 /// What a finished run is scored from.
 pub(super) struct Scored<'a> {
     pub(super) contender: &'static str,
@@ -105,6 +132,7 @@ pub(super) struct Scored<'a> {
     pub(super) truth: (&'a Totals, &'a Totals),
     /// The controller's books before and after.
     pub(super) books: (&'a Books, &'a Books),
+    pub(super) site: &'a Site,
     pub(super) watch: &'a Watch,
     pub(super) money: &'a Money,
     pub(super) grid: Option<GridScore>,
@@ -159,6 +187,7 @@ impl Scored<'_> {
             travel: watch.travel(),
             chiller_starts: watch.chiller_starts(),
             books_error: books_error.into_iter().fold(0.0, f64::max),
+            truth: self.truths(),
             saving_vs_fixed: None,
             saving_vs_trim_respond: None,
             cost_saving_vs_fixed: None,
@@ -168,6 +197,51 @@ impl Scored<'_> {
             grid_event: self.grid.clone(),
             model_errors: self.model_errors.clone(),
         }
+    }
+}
+
+impl Scored<'_> {
+    fn truths(&self) -> Vec<Truth> {
+        let ((_, plant), (_, books)) = (self.truth, self.books);
+        let class = |role: MeterRole| {
+            let meters = self.site.meters.iter().filter(|meter| meter.role == role);
+            meters.map(|meter| meter.class).fold(0.0, f64::max)
+        };
+        let truth = |name, plant, books, role| Truth {
+            name,
+            plant,
+            books,
+            class: class(role),
+        };
+        let makeup_l = plant.makeup_l + plant.spray_l;
+        let mut list = vec![
+            truth("it_kwh", plant.it_kwh, books.it_kwh, MeterRole::ItPower),
+            truth("site_kwh", plant.site_kwh(), books.site_kwh, MeterRole::SitePower),
+            truth(
+                "cooling_kwh",
+                plant.cooling_kwh,
+                books.cooling_kwh,
+                MeterRole::CoolingPower,
+            ),
+        ];
+        if makeup_l > 0.0 {
+            list.push(truth("makeup_l", makeup_l, books.makeup_l, MeterRole::MakeupWater));
+            list.push(truth(
+                "blowdown_l",
+                plant.blowdown_l,
+                books.blowdown_l,
+                MeterRole::BlowdownWater,
+            ));
+        }
+        if !self.site.reuse.is_empty() {
+            list.push(truth(
+                "reused_kwh",
+                plant.reused_kwh,
+                books.reused_kwh,
+                MeterRole::ReusedHeat,
+            ));
+        }
+        list
     }
 }
 

@@ -1,11 +1,12 @@
-//! Job events on MQTT, and the queue that follows from them.
+//! Job events, and the queue that follows from them.
 //!
-//! Topic `isotherm/jobs`, or as configured; one event a message, JSON, `QoS` 1:
+//! On MQTT under `isotherm/jobs`, or as configured, `QoS` 1; over REST as `POST /api/v1/jobs/events`. One event a message,
+//! JSON:
 //!
 //! ```json
 //! {"event": "submit" | "announce" | "start" | "end", "time_ms": 1700000000000,
 //!  "job": {"id": "4711", "user": "ann", "account": "llm", "name": "pretrain-70b", "partition": "gpu",
-//!          "gpus": 576, "node_count": 144, "nodes": ["r01n01", "r01n02"], "submit_ms": 1699999000000,
+//!          "gpus": 576, "node_count": 144, "nodes": ["r01n[01-18]", "r02n01"], "submit_ms": 1699999000000,
 //!          "time_limit_s": 86400, "expected_start_ms": 1700000600000}}
 //! ```
 //!
@@ -16,15 +17,24 @@
 //! | `start` | the job runs on `nodes` | its start |
 //! | `end` | the job has left, for whatever reason | its end |
 //!
-//! Times are ms since 1970-01-01 UTC; `time_limit_s` is 0 for none; `expected_start_ms` is null where nothing is expected.
+//! | field | form | where absent |
+//! |---|---|---|
+//! | `event`, `time_ms`, `job.id` | as above; ms since 1970-01-01 UTC | refused |
+//! | `user`, `account`, `name`, `partition` | text of at most 1024 bytes | empty |
+//! | `gpus`, `node_count` | counts, at most a million | 0: not known |
+//! | `nodes` | names, or Slurm's compact lists of them | none |
+//! | `submit_ms` | ms since 1970-01-01 UTC | `time_ms` |
+//! | `time_limit_s` | s, 0 for none | 0 |
+//! | `expected_start_ms` | ms since 1970-01-01 UTC, or null | null: nothing is expected |
+//!
 //! Every event carries the whole job, so a listener may come late and events may be repeated: a publisher that repeats
 //! the last event of every live job once in a while lets a restarted controller catch up. Unknown fields are passed over.
 //!
-//! Two more messages are read under the same filter. A whole queue, the document of `squeue --json`, takes the place of
-//! all that was known; published retained, and again every few seconds, it also shows that the publisher lives. And
-//! `{"event": ..., "at_ms": ..., "job": <a job of that document>}`, whose `job_state` says what has become of the job.
+//! Two more messages are read on MQTT under the same filter. A whole queue, the document of `squeue --json`, takes the
+//! place of all that was known; published retained, and again every few seconds, it also shows that the publisher lives.
+//! And `{"event": ..., "at_ms": ..., "job": <a job of that document>}`, whose `job_state` says what has become of the job.
 
-use super::{FeedError, MOST_JOBS, slurm};
+use super::{FeedError, MOST_JOBS, nodelist, slurm};
 use crate::snapshot::{Job, JobState};
 use serde::Deserialize;
 use serde_json::Value;
@@ -33,9 +43,18 @@ use std::collections::BTreeMap;
 /// A running job is dropped when it is past its time limit for this long: its end was missed, ms.
 const OVERSTAY_MS: i64 = 10 * 60_000;
 
+/// Longest text of a job, bytes.
+const LONGEST_TEXT: usize = 1024;
+
+/// Most GPUs or nodes of a job.
+const MOST_UNITS: u32 = 1_000_000;
+
+/// Latest time that is believed, ms: the year 2286.
+const LATEST_MS: i64 = 10_000_000_000_000;
+
 /// An event as it is sent.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct JobEvent {
+#[derive(Debug, Deserialize)]
+struct JobEvent {
     event: Kind,
     time_ms: i64,
     job: Described,
@@ -50,7 +69,7 @@ enum Kind {
     End,
 }
 
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Deserialize)]
 struct Described {
     id: String,
     #[serde(default)]
@@ -61,32 +80,36 @@ struct Described {
     name: String,
     #[serde(default)]
     partition: String,
+    #[serde(default)]
     gpus: u32,
     #[serde(default)]
     node_count: u32,
     #[serde(default)]
     nodes: Vec<String>,
-    submit_ms: i64,
+    #[serde(default)]
+    submit_ms: Option<i64>,
     #[serde(default)]
     time_limit_s: f64,
     #[serde(default)]
     expected_start_ms: Option<i64>,
 }
 
+/// What has become of one job.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// The job's id.
+    pub id: String,
+    /// When, wall ms.
+    pub time_ms: i64,
+    /// The job as it stands now; `None` where it neither runs nor will.
+    pub job: Option<Job>,
+}
+
 /// What a message says.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Message {
     /// What happened to one job.
-    Event(JobEvent),
-    /// How one job of a `squeue --json` document stands now, or that it has left.
-    Job {
-        /// The job's id.
-        id: String,
-        /// When, wall ms.
-        time_ms: i64,
-        /// The job, `None` where it neither runs nor will.
-        job: Option<Job>,
-    },
+    Change(Change),
     /// The whole queue.
     Queue {
         /// When it was made, wall ms, where it says so.
@@ -101,8 +124,7 @@ pub enum Message {
 /// # Errors
 /// Says what of the schema the message does not keep.
 pub fn parse(payload: &[u8]) -> Result<Message, FeedError> {
-    let wrong = |error: serde_json::Error| FeedError::Document(format!("not a job event: {error}"));
-    let message: Value = serde_json::from_slice(payload).map_err(wrong)?;
+    let message: Value = serde_json::from_slice(payload).map_err(|error| wrong(&error))?;
     if message.get("jobs").is_some() {
         let jobs = slurm::parse(payload)?;
         return Ok(Message::Queue {
@@ -112,52 +134,81 @@ pub fn parse(payload: &[u8]) -> Result<Message, FeedError> {
     }
     if let Some(job) = message.get("job").filter(|job| job.get("job_id").is_some()) {
         let time_ms = message.get("at_ms").and_then(Value::as_i64);
-        let time_ms = time_ms.ok_or_else(|| FeedError::Document("not a job event: at_ms is missing".into()))?;
-        return Ok(Message::Job {
+        let time_ms = time_ms.ok_or_else(|| wrong(&"at_ms is missing"))?;
+        return Ok(Message::Change(Change {
             id: slurm::id(job)?,
             time_ms,
             job: slurm::one(job)?,
-        });
+        }));
     }
-    let event = JobEvent::deserialize(message).map_err(wrong)?;
-    let limit_s = event.job.time_limit_s;
-    if !limit_s.is_finite() || limit_s < 0.0 {
-        return Err(FeedError::Job {
-            id: event.job.id,
-            what: "time_limit_s must be a duration, 0 for none".into(),
-        });
-    }
-    Ok(Message::Event(event))
+    event(message).map(Message::Change)
 }
 
-impl JobEvent {
-    /// The job as it stands after the event; `None` where it has left.
-    fn into_job(self) -> Option<Job> {
-        let Self { event, time_ms, job } = self;
-        let state = match event {
-            Kind::Submit => JobState::Pending {
-                expected_start_ms: job.expected_start_ms,
-            },
-            Kind::Announce => JobState::Starting {
-                start_ms: job.expected_start_ms.unwrap_or(time_ms),
-            },
-            Kind::Start => JobState::Running { start_ms: time_ms },
-            Kind::End => return None,
-        };
-        Some(Job {
-            id: job.id,
-            state,
-            user: job.user,
-            account: job.account,
-            name: job.name,
-            partition: job.partition,
-            gpus: job.gpus,
-            node_count: job.node_count,
-            nodes: job.nodes,
-            submit_ms: job.submit_ms,
-            time_limit_s: job.time_limit_s,
-        })
+/// Reads one event, and nothing else.
+///
+/// # Errors
+/// Says what of the schema the event does not keep.
+pub fn parse_event(payload: &[u8]) -> Result<Change, FeedError> {
+    event(serde_json::from_slice(payload).map_err(|error| wrong(&error))?)
+}
+
+fn wrong(what: &dyn std::fmt::Display) -> FeedError {
+    FeedError::Document(format!("not a job event: {what}"))
+}
+
+fn event(message: Value) -> Result<Change, FeedError> {
+    let event = JobEvent::deserialize(message).map_err(|error| wrong(&error))?;
+    let (job, time_ms) = (event.job, event.time_ms);
+    let bad = |what: &str| FeedError::Job {
+        id: job.id.chars().take(40).collect(),
+        what: what.to_owned(),
+    };
+    let texts = [&job.id, &job.user, &job.account, &job.name, &job.partition];
+    if job.id.is_empty() || texts.iter().any(|text| text.len() > LONGEST_TEXT) {
+        return Err(bad("id must not be empty, and no text longer than 1024 bytes"));
     }
+    if job.gpus > MOST_UNITS || job.node_count > MOST_UNITS {
+        return Err(bad("gpus and node_count must be counts of at most a million"));
+    }
+    if !job.time_limit_s.is_finite() || job.time_limit_s < 0.0 {
+        return Err(bad("time_limit_s must be a duration, 0 for none"));
+    }
+    let times = [Some(time_ms), job.submit_ms, job.expected_start_ms];
+    if times.into_iter().flatten().any(|ms| !(0..=LATEST_MS).contains(&ms)) {
+        return Err(bad("times are ms since 1970-01-01 UTC"));
+    }
+    if job.nodes.len() > nodelist::MOST_NODES {
+        return Err(bad("has too many nodes"));
+    }
+    let nodes = nodelist::expand(&job.nodes.join(",")).map_err(|what| bad(&what))?;
+    let state = match event.event {
+        Kind::Submit => Some(JobState::Pending {
+            expected_start_ms: job.expected_start_ms,
+        }),
+        Kind::Announce => Some(JobState::Starting {
+            start_ms: job.expected_start_ms.unwrap_or(time_ms),
+        }),
+        Kind::Start => Some(JobState::Running { start_ms: time_ms }),
+        Kind::End => None,
+    };
+    let whole = |state| Job {
+        id: job.id.clone(),
+        state,
+        user: job.user,
+        account: job.account,
+        name: job.name,
+        partition: job.partition,
+        gpus: job.gpus,
+        node_count: job.node_count.max(u32::try_from(nodes.len()).unwrap_or(u32::MAX)),
+        nodes,
+        submit_ms: job.submit_ms.unwrap_or(time_ms),
+        time_limit_s: job.time_limit_s,
+    };
+    Ok(Change {
+        id: job.id.clone(),
+        time_ms,
+        job: state.map(whole),
+    })
 }
 
 /// The queue that follows from events.
@@ -172,14 +223,13 @@ impl Board {
     /// # Errors
     /// The board is full.
     pub fn take(&mut self, message: Message) -> Result<(), FeedError> {
-        let (id, time_ms, job) = match message {
+        let Change { id, time_ms, job } = match message {
             Message::Queue { made_ms, jobs } => {
                 let time_ms = made_ms.unwrap_or(i64::MIN);
                 self.jobs = jobs.into_iter().map(|job| (job.id.clone(), (time_ms, job))).collect();
                 return Ok(());
             }
-            Message::Job { id, time_ms, job } => (id, time_ms, job),
-            Message::Event(event) => (event.job.id.clone(), event.time_ms, event.into_job()),
+            Message::Change(change) => change,
         };
         if self.jobs.get(&id).is_some_and(|(known_ms, _)| *known_ms > time_ms) {
             return Ok(());
@@ -295,6 +345,12 @@ mod tests {
             r#"{"event": "pause", "time_ms": 1, "job": {"id": "1", "gpus": 1, "submit_ms": 1}}"#,
             r#"{"event": "start", "time_ms": 1, "job": {"id": "1", "gpus": -1, "submit_ms": 1}}"#,
             r#"{"event": "start", "time_ms": 1, "job": {"id": "1", "gpus": 1, "submit_ms": 1, "time_limit_s": -3}}"#,
+            r#"{"event": "start", "time_ms": -1, "job": {"id": "1"}}"#,
+            r#"{"event": "start", "time_ms": 1, "job": {"id": ""}}"#,
+            r#"{"event": "start", "time_ms": 1, "job": {"id": "1", "nodes": ["n[1"]}}"#,
+            r#"{"event": "start", "time_ms": 1, "job": {"id": "1", "nodes": ["a[0-9999]b[0-9999]"]}}"#,
+            r#"{"event": "start", "time_ms": 1, "job": {"id": "1", "gpus": 2000000}}"#,
+            r#"{"event": "announce", "time_ms": 1, "job": {"id": "1", "expected_start_ms": 99999999999999}}"#,
         ] {
             assert!(parse(text.as_bytes()).is_err(), "{text}");
         }

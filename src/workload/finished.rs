@@ -17,7 +17,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 /// Jobs shorter than this are mostly start and end, s.
-const SHORTEST_S: f64 = 60.0;
+pub(super) const SHORTEST_S: f64 = 60.0;
 
 /// Reads either form, told apart by the header.
 ///
@@ -116,7 +116,7 @@ fn energy_j(row: &Row<'_>) -> Result<f64, FeedError> {
 }
 
 /// A time, wall ms; `None` where it is `Unknown` or empty.
-fn time(row: &Row<'_>, column: &str, zone: &TimeZone) -> Result<Option<i64>, FeedError> {
+pub(super) fn time(row: &Row<'_>, column: &str, zone: &TimeZone) -> Result<Option<i64>, FeedError> {
     let text = row.text(column);
     if matches!(text, "" | "Unknown" | "None") {
         return Ok(None);

@@ -3,6 +3,7 @@
 use super::publisher::Publisher;
 use super::{FeedError, LARGEST_DOCUMENT, slurm, trace};
 use crate::snapshot::Job;
+use jiff::tz::TimeZone;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -16,15 +17,15 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A trace is looked up this often, plant seconds.
 const TRACE_STEP_S: f64 = 1.0;
 
+/// A queue of events alone is confirmed this often, plant seconds.
+const EVENTS_STEP_S: f64 = 2.0;
+
 /// Runs a command that prints `squeue --json` every `period_s` plant seconds.
 pub(super) async fn command(command: &[String], period_s: f64, publisher: &Publisher) {
     let mut ticks = ticks(publisher.real(period_s));
     loop {
         ticks.tick().await;
-        hand_over(
-            output(command, PATIENCE).await.and_then(|text| slurm::parse(&text)),
-            publisher,
-        );
+        hand_over_document(output(command, PATIENCE).await, publisher);
     }
 }
 
@@ -51,12 +52,21 @@ pub(super) async fn file(path: &Path, period_s: f64, publisher: &Publisher) {
     }
 }
 
+/// Job events alone leave no trace of a sender that has died: they are believed until the next.
+pub(super) async fn events(publisher: &Publisher) {
+    let mut ticks = ticks(publisher.real(EVENTS_STEP_S));
+    loop {
+        ticks.tick().await;
+        publisher.confirm_events();
+    }
+}
+
 /// Replays a trace from now on.
-pub(super) async fn trace(path: &Path, publisher: &Publisher) {
+pub(super) async fn trace(path: &Path, zone: &TimeZone, publisher: &Publisher) {
     let jobs = match content(path).await.and_then(|bytes| {
         let text = String::from_utf8(bytes)
             .map_err(|_| FeedError::Document(format!("{} is not text; unpack it first", path.display())))?;
-        trace::parse(&text)
+        trace::parse(&text, zone)
     }) {
         Ok(jobs) => jobs,
         Err(error) => return publisher.failed(&error),
@@ -70,6 +80,18 @@ pub(super) async fn trace(path: &Path, publisher: &Publisher) {
     }
 }
 
+/// Hands over the jobs of a `squeue --json` document, and what it says of the scheduler's clock.
+pub(super) fn hand_over_document(document: Result<Vec<u8>, FeedError>, publisher: &Publisher) {
+    let jobs = document.and_then(|text| {
+        let jobs = slurm::parse(&text)?;
+        if let Some(made_ms) = slurm::made_ms(&text) {
+            publisher.stamped(made_ms);
+        }
+        Ok(jobs)
+    });
+    hand_over(jobs, publisher);
+}
+
 fn hand_over(jobs: Result<Vec<Job>, FeedError>, publisher: &Publisher) {
     match jobs {
         Ok(jobs) => {
@@ -80,7 +102,7 @@ fn hand_over(jobs: Result<Vec<Job>, FeedError>, publisher: &Publisher) {
     }
 }
 
-fn ticks(period: Duration) -> tokio::time::Interval {
+pub(super) fn ticks(period: Duration) -> tokio::time::Interval {
     let mut ticks = tokio::time::interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks

@@ -12,10 +12,14 @@ use serde_json::Value;
 /// done are left out.
 ///
 /// # Errors
-/// The text is no such document, or a field has a form that no release prints; the message names job and field.
+/// The text is no such document, it tells of errors, or a field has a form that no release prints; the message names job and field.
 pub fn parse(text: &[u8]) -> Result<Vec<Job>, FeedError> {
     let document: Document = serde_json::from_slice(text)
         .map_err(|error| FeedError::Document(format!("not a document of `squeue --json`: {error}")))?;
+    // With slurmctld away squeue prints an empty queue all the same, and ends well.
+    if !document.errors.is_empty() {
+        return Err(FeedError::Source(format!("Slurm says: {}", complaint(text))));
+    }
     if document.jobs.len() > MOST_JOBS {
         return Err(FeedError::Document(format!(
             "has {} jobs; at most {MOST_JOBS} are read",
@@ -34,6 +38,23 @@ pub(super) fn made_ms(text: &[u8]) -> Option<i64> {
     }
     let stamp: Stamp = serde_json::from_slice(text).ok()?;
     milliseconds(number(&stamp.last_update)?)
+}
+
+/// What a document says went wrong, in short.
+pub(super) fn complaint(text: &[u8]) -> String {
+    let document: Value = serde_json::from_slice(text).unwrap_or_default();
+    let errors = document.get("errors").and_then(Value::as_array).into_iter().flatten();
+    let words = errors.filter_map(|error| {
+        ["description", "error"]
+            .iter()
+            .find_map(|key| error.get(*key)?.as_str())
+    });
+    let said: String = words.collect::<Vec<_>>().join("; ").chars().take(200).collect();
+    if said.is_empty() {
+        "no reason is given".to_owned()
+    } else {
+        said
+    }
 }
 
 /// One job in the document's form; `None` where it neither runs nor will.
@@ -61,6 +82,8 @@ fn id_of(value: &Value) -> Result<String, FeedError> {
 #[derive(Deserialize)]
 struct Document {
     jobs: Vec<RawJob>,
+    #[serde(default)]
+    errors: Vec<Value>,
 }
 
 #[derive(Deserialize, Default)]
@@ -308,6 +331,10 @@ mod tests {
         let wrong = |text: &str| parse(text.as_bytes()).unwrap_err().to_string();
         assert!(wrong("slurm_load_jobs error").contains("squeue --json"));
         assert!(wrong(r#"{"errors": []}"#).contains("jobs"));
+        // As 22.05 prints it, with exit code 0, where slurmctld cannot be reached.
+        let away = r#"{"errors": [{"description": "Failed while looking for jobs", "error_number": -1,
+            "error": "Unspecified error", "source": "slurm_load_jobs"}], "jobs": []}"#;
+        assert_eq!(wrong(away), "Slurm says: Failed while looking for jobs");
         assert_eq!(
             wrong(r#"{"jobs": [{"job_id": 7, "start_time": "noon"}]}"#),
             "job 7: start_time is no number: \"noon\""

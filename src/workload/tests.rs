@@ -1,7 +1,7 @@
 //! The feed over real files, processes and a socket.
 
 use super::*;
-use crate::site::{MqttSettings, load_embedded};
+use crate::site::{MqttSettings, Secret, load_embedded};
 use crate::snapshot::{JobState, Now};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -130,6 +130,155 @@ async fn a_command_is_run_and_one_that_hangs_or_fails_is_an_error() {
     );
     assert!(failed("exec cat /dev/zero", minute).await.contains("more than"));
     assert!(poll::output(&["no-such-program".to_owned()], minute).await.is_err());
+}
+
+/// slurmrestd as far as it is asked: takes one token, and says what it is told to.
+async fn slurmrestd(answer: Arc<std::sync::Mutex<(u16, String)>>) -> String {
+    use axum::http::{HeaderMap, StatusCode};
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/slurm/v0.0.38", listener.local_addr().unwrap());
+    let jobs = move |headers: HeaderMap| async move {
+        let is = |name: &str, value: &str| headers.get(name).is_some_and(|given| given == value);
+        let (status, body) = if is("x-slurm-user-name", "isotherm") && is("x-slurm-user-token", "eyJ.right") {
+            answer.lock().unwrap().clone()
+        } else {
+            (401, r#"{"errors": []}"#.to_owned())
+        };
+        // 100 s ahead of the tests' clock.
+        let date = [("date", "Tue, 14 Nov 2023 22:15:00 GMT")];
+        (StatusCode::from_u16(status).unwrap(), date, body)
+    };
+    let router = axum::Router::new().route("/slurm/v0.0.38/jobs", axum::routing::get(jobs));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    url
+}
+
+#[tokio::test]
+async fn slurmrestd_is_asked_with_its_token_and_its_clock_is_compared() {
+    let answer = Arc::new(std::sync::Mutex::new((200, document(&[1]))));
+    let url = slurmrestd(Arc::clone(&answer)).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    let settings = |url: String| WorkloadSettings::Slurmrestd {
+        url,
+        user: "isotherm".into(),
+        token: Secret::File(file.display().to_string()),
+        period_s: 1.0,
+    };
+    let feed = Feed::start(site(settings(url.clone())), clock(), 1.0);
+    let failed = |part: &'static str| {
+        let status = feed.status();
+        status.last_error.is_some_and(|error| error.contains(part))
+    };
+    until("the missing file", || failed("token")).await;
+    for (token, part) in [
+        ("two words", "holds no token"),
+        ("eyJ.wrong", "scontrol token username=isotherm"),
+    ] {
+        std::fs::write(&file, token).unwrap();
+        until(part, || failed(part)).await;
+    }
+    assert!(!feed.status().text().contains("eyJ.wrong"), "the token stays inside");
+    std::fs::write(&file, "SLURM_JWT=eyJ.right\n").unwrap();
+    until("the queue", || feed.queue().jobs.len() == 1).await;
+    let ahead_s = feed.status().clock_ahead_s.unwrap();
+    assert!((80.0..=100.0).contains(&ahead_s), "{ahead_s}");
+    let codes: Vec<_> = feed.take_notices().into_iter().map(|notice| notice.code).collect();
+    assert!(codes.contains(&"feed_clock_skew".to_owned()), "{codes:?}");
+    for (status, body, part) in [
+        (
+            500,
+            r#"{"errors": [{"description": "Unable to contact slurm controller"}]}"#,
+            "Unable to contact",
+        ),
+        (404, "", "workload.url"),
+        (200, "<html>", "squeue --json"),
+    ] {
+        *answer.lock().unwrap() = (status, body.to_owned());
+        until(part, || failed(part)).await;
+    }
+    assert_eq!(feed.queue().jobs.len(), 1, "the last queue stays");
+    feed.shutdown().await;
+    let dead = Feed::start(site(settings("http://127.0.0.1:9/slurm".into())), clock(), 1.0);
+    until("nobody there", || {
+        dead.status()
+            .last_error
+            .is_some_and(|error| error.contains("127.0.0.1:9"))
+    })
+    .await;
+    dead.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_prologs_word_shows_at_once_over_a_queue_that_is_read_now_and_then() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("queue.json");
+    let pending = r#"{"jobs": [{"job_id": 7, "job_state": "PENDING", "node_count": 2, "tres_req_str": "gres/gpu=8"}]}"#;
+    replace(&path, pending);
+    let text = path.display().to_string();
+    let feed = Feed::start(
+        site(WorkloadSettings::File {
+            path: text,
+            period_s: 3600.0,
+        }),
+        clock(),
+        1.0,
+    );
+    until("the queue", || feed.queue().jobs.len() == 1).await;
+    let say = |event: &str, time_ms: i64| {
+        let text = format!(
+            r#"{{"event": "{event}", "time_ms": {time_ms}, "job": {{"id": "7", "nodes": ["r01n[01-02]"], "expected_start_ms": null}}}}"#
+        );
+        feed.events().take(text.as_bytes())
+    };
+    let start_ms = 1_700_000_030_000;
+    say("announce", start_ms).unwrap();
+    let job = feed.queue().jobs[0].clone();
+    assert_eq!(
+        (job.state, job.gpus, job.nodes.len()),
+        (JobState::Starting { start_ms }, 8, 2)
+    );
+    // The script's clock is half a minute ahead.
+    assert!(feed.status().clock_ahead_s.is_some_and(|ahead_s| ahead_s > 20.0));
+    say("end", start_ms + 1).unwrap();
+    assert!(feed.queue().jobs.is_empty());
+    assert!(
+        feed.events()
+            .take(b"nonsense")
+            .unwrap_err()
+            .to_string()
+            .contains("not a job event")
+    );
+    assert_eq!((feed.status().announced, feed.status().failures), (2, 1));
+    let codes: Vec<_> = feed.take_notices().into_iter().map(|notice| notice.code).collect();
+    assert_eq!(codes, ["feed_clock_skew", "feed_refused"]);
+    feed.shutdown().await;
+}
+
+#[tokio::test]
+async fn events_alone_make_a_queue_and_without_a_source_none_is_taken() {
+    let feed = Feed::start(site(WorkloadSettings::Events), clock(), 50.0);
+    until("an empty queue that is true", || feed.queue().mono_ms.is_some()).await;
+    feed.events()
+        .take(event("start", 1_700_000_000_000, "1").as_bytes())
+        .unwrap();
+    assert_eq!(feed.queue().jobs.len(), 1);
+    let told_ms = feed.queue().mono_ms;
+    until("a confirmation", || feed.queue().mono_ms > told_ms).await;
+    assert_eq!(feed.queue().jobs.len(), 1);
+    feed.events()
+        .take(event("end", 1_700_000_001_000, "1").as_bytes())
+        .unwrap();
+    assert!(feed.queue().jobs.is_empty());
+    feed.shutdown().await;
+    let none = Feed::start(site(WorkloadSettings::None), clock(), 1.0);
+    let refused = none
+        .events()
+        .take(event("start", 1, "1").as_bytes())
+        .unwrap_err()
+        .to_string();
+    assert!(refused.contains("workload.source"), "{refused}");
+    none.shutdown().await;
 }
 
 #[tokio::test]

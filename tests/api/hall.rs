@@ -1,30 +1,68 @@
 //! A served hall, and a small client of its own.
 
-use isotherm::api::{self, Board, DeviceView, Edges, History, Mode, Sample, StoreView};
+use isotherm::api::{self, Board, DeviceView, Edges, FeedView, History, JobDesk, Mode, Sample, StoreView};
 use isotherm::cycle::CycleRecord;
-use isotherm::site::{PointId, Site, load_embedded};
+use isotherm::jobs::Outlooks;
+use isotherm::site::{Site, load_embedded};
 use isotherm::snapshot::Request;
 use serde_json::Value;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+/// The point whose record is broken.
+pub(crate) const BROKEN: &str = "cdu1.secondary_flow";
+/// The token of a scheduler's scripts.
+pub(crate) const FEED_TOKEN: &str = "a token for scripts";
+
 /// A record of readings that grow by one each minute; one tag cannot be read.
 pub(crate) struct Minutes;
 
 impl History for Minutes {
-    fn series(&self, point: PointId, from_ms: i64, to_ms: i64, _max_points: usize) -> Result<Vec<Sample>, String> {
-        if point.0 == 1 {
+    fn series(
+        &self,
+        family: &str,
+        labels: &[(&str, &str)],
+        from_ms: i64,
+        to_ms: i64,
+        _max_points: usize,
+    ) -> Result<Vec<Sample>, String> {
+        if labels.contains(&("tag", BROKEN)) {
             return Err("segment 7 is damaged".to_owned());
         }
+        assert!(
+            ["point", "heat_kilowatts", "it_power_kilowatts"].contains(&family),
+            "{family}"
+        );
         let minutes = (from_ms..=to_ms).step_by(60_000).enumerate();
         Ok(minutes
             .map(|(index, at)| (at, f64::from(u32::try_from(index).unwrap())))
             .collect())
+    }
+}
+
+/// Nobody has a queue, and the events that come are kept.
+#[derive(Default)]
+pub(crate) struct Jobs {
+    pub(crate) outlooks: Mutex<Option<Arc<Outlooks>>>,
+    pub(crate) events: Mutex<Vec<Vec<u8>>>,
+}
+
+impl JobDesk for Jobs {
+    fn outlooks(&self) -> Option<Arc<Outlooks>> {
+        self.outlooks.lock().unwrap().clone()
+    }
+
+    fn take_event(&self, event: &[u8]) -> Result<(), String> {
+        if event.is_empty() {
+            return Err("not a job event: empty".into());
+        }
+        self.events.lock().unwrap().push(event.to_vec());
+        Ok(())
     }
 }
 
@@ -33,6 +71,7 @@ pub(crate) struct Hall {
     pub(crate) site: Arc<Site>,
     pub(crate) address: SocketAddr,
     pub(crate) board: Board,
+    pub(crate) jobs: Arc<Jobs>,
     pub(crate) requests: mpsc::Receiver<Request>,
     pub(crate) stop: oneshot::Sender<()>,
     pub(crate) server: JoinHandle<std::io::Result<()>>,
@@ -40,11 +79,14 @@ pub(crate) struct Hall {
 
 pub(crate) async fn hall(token: &str) -> Hall {
     let mut site = load_embedded("demo").unwrap().unwrap();
+    FEED_TOKEN.clone_into(&mut site.api.feed_token);
     token.clone_into(&mut site.api.operator_token);
     "shift".clone_into(&mut site.api.operator_name);
     let site = Arc::new(site);
     let (sender, requests) = mpsc::channel(4);
-    let (board, shared) = api::open(Arc::clone(&site), Mode::Simulated, 1.0, Arc::new(Minutes), sender);
+    let jobs = Arc::new(Jobs::default());
+    let desk = Arc::clone(&jobs) as Arc<dyn JobDesk>;
+    let (board, shared) = api::open(Arc::clone(&site), Mode::Simulated, 1.0, Arc::new(Minutes), desk, sender);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
@@ -53,6 +95,7 @@ pub(crate) async fn hall(token: &str) -> Hall {
         site,
         address,
         board,
+        jobs,
         requests,
         stop,
         server,
@@ -79,11 +122,20 @@ impl Hall {
                     ..DeviceView::default()
                 },
             ],
+            feed: FeedView {
+                source: "slurm",
+                text: "1 jobs from slurm".into(),
+                failures: 3,
+                unknown_nodes: 2,
+                clock_ahead_s: Some(-7.0),
+                ..FeedView::default()
+            },
             store: StoreView {
                 state: "ok".into(),
                 segments: 2,
                 bytes: 4096,
             },
+            ..Edges::default()
         };
         self.board.show(record, edges);
     }

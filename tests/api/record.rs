@@ -2,6 +2,8 @@
 
 use crate::{SETPOINT, START_MS};
 use isotherm::cycle::{Commanded, CycleRecord, Inputs};
+use isotherm::forecast::JobModel;
+use isotherm::jobs::{Desk, Outlooks};
 use isotherm::ledger::{Account, Totals};
 use isotherm::safety::{Change, Level, SafetyReport, ZoneReport};
 use isotherm::site::{Authority, Site, StrategyKind};
@@ -9,6 +11,7 @@ use isotherm::snapshot::{
     Author, Event, HORIZONS, HeatBand, HeatForecast, HeatSource, Job, JobQueue, JobState, Now, Plan, PlanReport,
     PlanStatus, Quality, Reading, Request, RequestKind, Setpoint, Severity, Snapshot,
 };
+use std::sync::Arc;
 
 /// The record of a cycle with the requests that it took. An override is granted, an authority is not.
 pub(crate) fn record(site: &Site, cycle: u64, requests: Vec<Request>) -> CycleRecord {
@@ -45,6 +48,7 @@ pub(crate) fn record(site: &Site, cycle: u64, requests: Vec<Request>) -> CycleRe
     };
     CycleRecord {
         cycle,
+        basis: isotherm::cycle::Basis::default(),
         now,
         inputs: Inputs {
             snapshot: snapshot(site, now),
@@ -54,6 +58,7 @@ pub(crate) fn record(site: &Site, cycle: u64, requests: Vec<Request>) -> CycleRe
             },
             requests,
             imposed: None,
+            notices: Vec::new(),
         },
         mind_before: 0,
         mind_after: 0,
@@ -78,6 +83,7 @@ pub(crate) fn record(site: &Site, cycle: u64, requests: Vec<Request>) -> CycleRe
         safety: judged(site),
         commands: vec![held.unwrap_or(planned)],
         account: account(),
+        page: None,
         events: vec![
             event(Severity::Warning, "stale_reading", "cdu1.secondary_flow is old".into()),
             event(Severity::Info, "job_start", format!("job {cycle} starts")),
@@ -158,4 +164,34 @@ fn job(wall_ms: i64) -> Job {
         submit_ms: wall_ms,
         time_limit_s: 3600.0,
     }
+}
+
+/// A job that runs and one that waits, at a site that has measured its cooling.
+pub(crate) fn outlooks(site: &Arc<Site>) -> Outlooks {
+    let now = Now {
+        mono_ms: 0,
+        wall_ms: START_MS,
+        utc_offset_s: 3600,
+    };
+    let mut desk = Desk::new(Arc::clone(site), Arc::new(JobModel::embedded()));
+    let total = Totals {
+        it_kwh: 100.0,
+        site_kwh: 110.0,
+        cooling_kwh: 6.0,
+        makeup_l: 90.0,
+        ..Totals::default()
+    };
+    desk.measured(&total, 3.0);
+    let waiting = Job {
+        id: "research/train".into(),
+        state: JobState::Pending {
+            expected_start_ms: Some(START_MS + 60_000),
+        },
+        ..job(START_MS)
+    };
+    let running = Job {
+        id: "4711".into(),
+        ..job(START_MS)
+    };
+    desk.outlooks(&[running, waiting], now)
 }

@@ -100,14 +100,18 @@ impl Rig {
 
 /// Fetches JSON over a plain socket.
 pub(crate) async fn get_json(address: std::net::SocketAddr, path: &str) -> Option<Value> {
+    serde_json::from_str(&get_text(address, path).await?).ok()
+}
+
+/// Fetches the body of a path over a plain socket.
+pub(crate) async fn get_text(address: std::net::SocketAddr, path: &str) -> Option<String> {
     let mut stream = TcpStream::connect(address).await.ok()?;
     let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.ok()?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.ok()?;
     let text = String::from_utf8(answer).ok()?;
-    let body = text.split_once("\r\n\r\n")?.1;
-    serde_json::from_str(body).ok()
+    Some(text.split_once("\r\n\r\n")?.1.to_owned())
 }
 
 /// The level of the hall's one zone.

@@ -13,7 +13,8 @@ pub(crate) struct DeviceUnit {
 impl DeviceUnit {
     /// The names, for error messages.
     pub(crate) const NAMES: &'static str = "degC, degF, K_difference, L/min, m3/h, gpm, kPa, Pa, bar, psi, kW, W, MW, \
-         kWh, Wh, MWh, L, m3, fraction, percent, uS/cm, s, ms, flag, count";
+         kWh, Wh, MWh, L, m3, fraction, percent, uS/cm, s, ms, flag, count, g/kWh, \
+         per_kWh, per_MWh";
 
     /// The unit of a name.
     pub(crate) fn named(name: &str) -> Option<Self> {
@@ -55,6 +56,9 @@ impl DeviceUnit {
             "ms" => unit(Unit::Seconds, 0.001),
             "flag" => unit(Unit::Flag, 1.0),
             "count" => unit(Unit::Count, 1.0),
+            "g/kWh" => unit(Unit::GramsPerKwh, 1.0),
+            "per_kWh" => unit(Unit::PricePerKwh, 1.0),
+            "per_MWh" => unit(Unit::PricePerKwh, 0.001),
             _ => None,
         }
     }

@@ -106,6 +106,10 @@ impl Endpoint {
                 .find(|device| device.unit() == request.slave)
                 .ok_or(ExceptionCode::GatewayTargetDevice)?,
         };
+        if self.hall.with(|world| device.is_silent(world.plant())) {
+            // The gateway's answer for a unit that does not answer it.
+            return Err(ExceptionCode::GatewayTargetDevice);
+        }
         let read = |table, address, count| {
             self.hall
                 .with(|world| device.read(world.plant(), table, address, count))

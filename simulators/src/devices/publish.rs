@@ -4,6 +4,7 @@ use super::OwnedTask;
 use super::hall::Hall;
 use super::queue::{EVENT_TOPIC, QUEUE_TOPIC, event_document, squeue_document};
 use crate::jobs::Scheduler;
+use crate::plant::{Plant, SignalId};
 use rumqttc::{AsyncClient, Event, EventLoop, MqttOptions, Packet, QoS};
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,12 +65,11 @@ impl TelemetryPublisher {
                 ticks.tick().await;
                 let now_ms = hall.now_ms();
                 for (topic, profile, points) in &sources {
-                    let values: Vec<(usize, f64)> = hall.with(|world| {
-                        points
-                            .iter()
-                            .map(|(place, signal)| (*place, world.plant().measure(*signal)))
-                            .collect()
-                    });
+                    let Some((skew_s, values)) = hall.with(|world| sample(world.plant(), points)) else {
+                        continue;
+                    };
+                    #[expect(clippy::cast_possible_truncation, reason = "seconds of a fault")]
+                    let now_ms = now_ms + (skew_s * 1000.0) as i64;
                     send(
                         &client,
                         topic,
@@ -138,6 +138,20 @@ impl JobPublisher {
     pub async fn stop(&mut self) {
         self.task.stop().await;
     }
+}
+
+/// What an equipment publishes now, with the error of its clock, s; `None` where it is off the network.
+fn sample(plant: &Plant, points: &[(usize, SignalId)]) -> Option<(f64, Vec<(usize, f64)>)> {
+    let (_, first) = points.first()?;
+    if plant.is_silent(*first) {
+        return None;
+    }
+    let values = points.iter().map(|(place, signal)| (*place, plant.measure(*signal)));
+    // A point without a value is left out of the message.
+    Some((
+        plant.skew_s(*first),
+        values.filter(|(_, value)| value.is_finite()).collect(),
+    ))
 }
 
 fn connect(client_id: &str, host: &str, port: u16) -> (AsyncClient, OwnedTask) {

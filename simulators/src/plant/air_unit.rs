@@ -9,6 +9,7 @@ use super::pump::fan_power;
 use super::remote::Remote;
 use super::spec::AirUnitSpec;
 use super::valve::{Branch, STROKE_S};
+use super::wounds::Wounds;
 use crate::random::Random;
 
 pub(super) const SIGNALS: [Quantity; 11] = [
@@ -41,6 +42,8 @@ const HUMIDITY_CONTROL_PER_S: f64 = 1.0 / 900.0;
 const RECIRCULATION: f64 = 0.2;
 /// Fastest fan change, per second.
 const FAN_SLEW: f64 = 1.0 / 60.0;
+/// Air that still moves when the fan has no power, as a share of its full flow: the racks' own fans.
+const LEAST_DRAUGHT: f64 = 0.05;
 
 #[derive(Debug, Clone)]
 pub(super) struct AirUnit {
@@ -62,6 +65,7 @@ pub(super) struct AirUnit {
     humidity_ratio: f64,
     relative_humidity: f64,
     pub energy_kwh: f64,
+    pub wounds: Wounds,
 }
 
 impl AirUnit {
@@ -109,13 +113,19 @@ impl AirUnit {
             humidity_ratio: 0.0085,
             relative_humidity: 0.5,
             energy_kwh: 0.0,
+            wounds: Wounds::default(),
         })
     }
 
     /// Moves fan and valve by the local loops.
     pub(super) fn control(&mut self, dt: f64) {
         self.remote.advance(dt);
-        self.fan = slewed(self.fan, self.remote.active(1), FAN_SLEW, dt);
+        let asked = if self.wounds.unpowered {
+            LEAST_DRAUGHT
+        } else {
+            self.remote.active(1)
+        };
+        self.fan = slewed(self.fan, asked, FAN_SLEW, dt);
         self.sensed_c += lag_share(dt, 15.0) * (self.supply_c - self.sensed_c);
         self.valve.update(self.sensed_c - self.remote.active(0), dt);
         self.energy_kwh += self.power_kw() * dt / 3600.0;
@@ -149,8 +159,10 @@ impl AirUnit {
         );
         let w = self.humidity_ratio;
         let banded = w.clamp(low, high);
-        self.humidity_ratio +=
-            dt * (AIR_CHANGES_PER_S * (outdoor.humidity_ratio - w) + HUMIDITY_CONTROL_PER_S * (banded - w));
+        self.humidity_ratio += dt
+            * (AIR_CHANGES_PER_S * (outdoor.humidity_ratio - w)
+                + HUMIDITY_CONTROL_PER_S * (banded - w)
+                + self.wounds.moisture_per_h / 3600.0);
         // Nearly exact far from saturation: vapour pressure goes as w / (0.622 + w).
         let saturated = outdoor.saturated.at(self.room_c()).1;
         let pressure = |w: f64| w / (0.621_945 + w);

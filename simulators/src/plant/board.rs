@@ -2,7 +2,7 @@
 
 use super::pi::lag_share;
 use crate::random::{Random, mix, unit_interval};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Handle of a signal, valid for the plant that answered it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -135,6 +135,17 @@ pub(super) enum Owner {
     Cdu(usize, usize),
 }
 
+/// How a sensor lies.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Disturbed {
+    /// It reports this, whatever is true.
+    Stuck(f64),
+    /// It moves away from the truth.
+    Drift { per_s: f64, since_s: f64 },
+    /// It has no value.
+    Dropout,
+}
+
 #[derive(Debug, Clone)]
 struct Signal {
     tag: String,
@@ -156,6 +167,13 @@ pub(super) struct Board {
     step: u64,
     /// See [`super::PlantSpec::sensors_at_limit`].
     at_limit: bool,
+    elapsed_s: f64,
+    /// Sensors that lie.
+    disturbed: BTreeMap<SignalId, Disturbed>,
+    /// Units that are out of reach.
+    silent: BTreeSet<String>,
+    /// Units whose clocks are off, s.
+    skewed: BTreeMap<String, f64>,
 }
 
 impl Board {
@@ -168,7 +186,52 @@ impl Board {
             seed,
             step: 0,
             at_limit,
+            elapsed_s: 0.0,
+            disturbed: BTreeMap::new(),
+            silent: BTreeSet::new(),
+            skewed: BTreeMap::new(),
         }
+    }
+
+    /// Lets a sensor lie, or mends it.
+    pub(super) fn disturb(&mut self, id: SignalId, how: Option<Disturbed>) {
+        match how {
+            Some(how) => drop(self.disturbed.insert(id, how)),
+            None => drop(self.disturbed.remove(&id)),
+        }
+    }
+
+    /// Takes a unit out of reach or back, or sets its clock off; false where there is no such unit.
+    pub(super) fn cut_off(&mut self, unit: &str, silent: Option<bool>, skew_s: Option<f64>) -> bool {
+        let of_unit = |tag: &String| tag.split_once('.').is_some_and(|(owner, _)| owner == unit);
+        if !self.index.keys().any(of_unit) {
+            return false;
+        }
+        match silent {
+            Some(true) => drop(self.silent.insert(unit.to_owned())),
+            Some(false) => drop(self.silent.remove(unit)),
+            None => match skew_s {
+                Some(skew_s) => drop(self.skewed.insert(unit.to_owned(), skew_s)),
+                None => drop(self.skewed.remove(unit)),
+            },
+        }
+        true
+    }
+
+    fn unit(&self, id: SignalId) -> &str {
+        let tag = self.signals.get(id.0).map_or("", |signal| signal.tag.as_str());
+        tag.split_once('.').map_or(tag, |(unit, _)| unit)
+    }
+
+    pub(super) fn is_silent(&self, id: SignalId) -> bool {
+        !self.silent.is_empty() && self.silent.contains(self.unit(id))
+    }
+
+    pub(super) fn skew_s(&self, id: SignalId) -> f64 {
+        if self.skewed.is_empty() {
+            return 0.0;
+        }
+        self.skewed.get(self.unit(id)).copied().unwrap_or(0.0)
     }
 
     /// Adds the quantities of the unit `id` and answers the place of the first.
@@ -214,6 +277,7 @@ impl Board {
     pub(super) fn follow(&mut self, dt: f64) {
         let shares = Sensor::ALL.map(|sensor| lag_share(dt, sensor.class().lag_s));
         self.step += 1;
+        self.elapsed_s += dt;
         if self.lagged.len() != self.truth.len() {
             self.lagged.clone_from(&self.truth);
         }
@@ -259,6 +323,16 @@ impl Board {
     }
 
     pub(super) fn measured(&self, id: SignalId) -> f64 {
+        match self.disturbed.get(&id) {
+            None => self.healthy(id),
+            Some(Disturbed::Stuck(value)) => *value,
+            Some(Disturbed::Dropout) => f64::NAN,
+            Some(Disturbed::Drift { per_s, since_s }) => self.healthy(id) + per_s * (self.elapsed_s - since_s),
+        }
+    }
+
+    /// What the sensor would read if nothing were wrong with it.
+    fn healthy(&self, id: SignalId) -> f64 {
         let (Some(signal), Some(&value)) = (self.signals.get(id.0), self.lagged.get(id.0)) else {
             return f64::NAN;
         };

@@ -13,6 +13,7 @@ use super::rack::Rack;
 use super::remote::Remote;
 use super::spec::CduSpec;
 use super::valve::{Branch, STROKE_S};
+use super::wounds::Wounds;
 use crate::random::Random;
 
 pub(super) const SIGNALS: [Quantity; 16] = [
@@ -76,7 +77,19 @@ pub(super) struct Cdu {
     primary_flow_lpm: f64,
     power: PumpPower,
     pub energy_kwh: f64,
+    pub wounds: Wounds,
+    /// Resistance of a clogged strainer over the clean unit's own.
+    clog: f64,
 }
+
+/// Pumps of a unit: one runs, one stands by.
+const PUMPS: u32 = 2;
+/// Share of the speed that is left when the standby pump has taken over from one that tripped.
+const CHANGE_OVER: f64 = 0.75;
+/// Share of the pump's speed at which coolant still moves when no pump runs: natural circulation.
+const CIRCULATION: f64 = 0.02;
+/// Share of the flow of an open valve that a shut primary side still passes: a tight butterfly valve.
+const SHUT_SHARE: f64 = 0.002;
 
 impl Cdu {
     pub(super) fn new(
@@ -159,26 +172,56 @@ impl Cdu {
             primary_flow_lpm: 0.0,
             power: PumpPower::default(),
             energy_kwh: 0.0,
+            wounds: Wounds::default(),
+            clog: 0.0,
         })
+    }
+
+    /// The duty pump has tripped: the standby takes over at a lower speed, where there is one.
+    pub(super) fn change_over(&mut self) {
+        self.speed.track(CHANGE_OVER * self.speed.output);
+    }
+
+    fn pumps(&self) -> u32 {
+        PUMPS.saturating_sub(self.wounds.pumps_lost)
     }
 
     /// Moves pump and valve by the local loops.
     pub(super) fn control(&mut self, dt: f64) {
         self.remote.advance(dt);
         self.sensed_c += lag_share(dt, 3.0) * (self.supply_c - self.sensed_c);
-        self.valve.update(self.sensed_c - self.remote.active(0), dt);
-        self.speed
-            .update(self.remote.active(1) - self.differential_pressure(), dt);
-        self.flow_lpm = self
-            .pump
-            .flow(1.0, self.speed.output, 0.0, self.racks_k + self.internal_k);
-        self.power = self.pump.power(1.0, self.speed.output, self.flow_lpm);
+        if !self.wounds.valve_stuck {
+            self.valve.update(self.sensed_c - self.remote.active(0), dt);
+        }
+        self.clog = if self.wounds.clog_per_h > 0.0 {
+            self.clog + self.wounds.clog_per_h * dt / 3600.0
+        } else {
+            0.0
+        };
+        if self.pumps() == 0 {
+            self.speed.track(CIRCULATION);
+            self.speed.output = CIRCULATION;
+        } else {
+            self.speed
+                .update(self.remote.active(1) - self.differential_pressure(), dt);
+        }
+        let own_k = self.internal_k * (1.0 + self.clog);
+        self.flow_lpm = self.pump.flow(1.0, self.speed.output, 0.0, self.racks_k + own_k);
+        self.power = if self.pumps() == 0 {
+            PumpPower::default()
+        } else {
+            self.pump.power(1.0, self.speed.output, self.flow_lpm)
+        };
         self.energy_kwh += self.power_kw() * dt / 3600.0;
     }
 
     /// Flow per root of pressure of the primary branch, (L/min)/kPa^0.5.
     pub(super) fn conductance(&self) -> f64 {
-        self.branch.conductance(self.valve.output)
+        if self.wounds.primary_shut {
+            SHUT_SHARE * self.branch.conductance(1.0)
+        } else {
+            self.branch.conductance(self.valve.output)
+        }
     }
 
     fn differential_pressure(&self) -> f64 {
@@ -201,12 +244,12 @@ impl Cdu {
                 dt,
                 rack_kw(rack.place),
                 self.supply_c,
-                self.flow_lpm * rack.share,
+                self.flow_lpm * rack.share * (1.0 - self.wounds.bypass),
                 self.kj_l_k,
             );
         }
         let primary = primary_lpm / 60.0 * WATER_KJ_L_K;
-        let per_k = self.exchanger.heat_per_k(capacity, primary);
+        let per_k = self.exchanger.fouled(self.wounds.clean).heat_per_k(capacity, primary);
         let taken = per_k / capacity;
         let x = self.flow_lpm / 60.0 * dt / self.half_volume_l;
         let old = flush_mean(x);
@@ -256,7 +299,7 @@ impl Cdu {
             self.speed.output,
             self.valve.output,
             self.power_kw(),
-            0.0,
+            f64::from(u8::from(self.wounds.leak)),
             self.remote.local_flag(),
             self.remote.timeout_s,
             self.remote.shown(0),

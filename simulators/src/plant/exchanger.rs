@@ -44,6 +44,15 @@ impl Exchanger {
         }
     }
 
+    /// The same exchanger with only the share `clean` of its conductance at rated flow.
+    pub(super) fn fouled(self, clean: f64) -> Self {
+        let clean_k_per_kw = 2.0 * self.film_k_per_kw + self.fouling_k_per_kw;
+        Self {
+            fouling_k_per_kw: self.fouling_k_per_kw + clean_k_per_kw * (1.0 / clean.max(0.01) - 1.0),
+            ..self
+        }
+    }
+
     /// Conductance at the capacity flows `hot` and `cold`, kW/K.
     pub(super) fn ua(&self, hot: f64, cold: f64) -> f64 {
         let film =

@@ -12,6 +12,7 @@ use super::rejection::{Rejection, reject};
 use super::remote::Remote;
 use super::reuse::{NetworkSample, Reuse};
 use super::spec::{LoopSpec, PlantSpec};
+use super::wounds::Wounds;
 use crate::random::Random;
 
 pub(super) const SIGNALS: [Quantity; 11] = [
@@ -63,6 +64,7 @@ pub(super) struct Facility {
     power: PumpPower,
     pub energy_kwh: f64,
     pub rejected_kwh: f64,
+    pub wounds: Wounds,
 }
 
 /// The units on a loop.
@@ -124,6 +126,7 @@ impl Facility {
             power: PumpPower::default(),
             energy_kwh: 0.0,
             rejected_kwh: 0.0,
+            wounds: Wounds::default(),
         })
     }
 
@@ -185,18 +188,29 @@ impl Facility {
         self.energy_kwh += self.power.electric * dt / 3600.0;
     }
 
+    /// A pump has tripped: where others are left they go on, or the standby starts from its slowest speed.
+    pub(super) fn change_over(&mut self) {
+        let left = self.pumps.saturating_sub(self.wounds.pumps_lost).max(1);
+        if self.running > 1 {
+            self.running = (self.running - 1).min(left);
+        } else {
+            self.speed.track(self.speed.low);
+        }
+    }
+
     /// Lead-lag staging: starts and stops pumps so that the rest run in their good range, without a bump in flow.
     fn stage(&mut self, dt: f64) {
         let running = f64::from(self.running);
         let head = self.pump.head(running, self.speed.output, self.flow_lpm);
         let speed_with = |pumps: u32| self.pump.speed_for(f64::from(pumps), self.flow_lpm, head);
-        let (next, wait_s) = if self.speed.output > STAGE_UP.0 && self.running < self.pumps {
-            (self.running + 1, STAGE_UP.1)
-        } else if self.running > 1 && speed_with(self.running - 1) < STAGE_DOWN.0 {
-            (self.running - 1, STAGE_DOWN.1)
-        } else {
-            (self.running, f64::INFINITY)
-        };
+        let (next, wait_s) =
+            if self.speed.output > STAGE_UP.0 && self.running < self.pumps.saturating_sub(self.wounds.pumps_lost) {
+                (self.running + 1, STAGE_UP.1)
+            } else if self.running > 1 && speed_with(self.running - 1) < STAGE_DOWN.0 {
+                (self.running - 1, STAGE_DOWN.1)
+            } else {
+                (self.running, f64::INFINITY)
+            };
         self.staging_s = if next == self.running { 0.0 } else { self.staging_s + dt };
         if self.staging_s >= wait_s {
             let speed = speed_with(next);

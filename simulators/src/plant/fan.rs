@@ -11,6 +11,8 @@ pub(super) struct Fan {
     /// Time since it was switched, s.
     switched_s: f64,
     pub speed: f64,
+    /// Its drive has tripped or has no power.
+    pub tripped: bool,
     rated_kw: f64,
 }
 
@@ -31,6 +33,7 @@ impl Fan {
             on: true,
             switched_s: SWITCH_S,
             speed: 0.5,
+            tripped: false,
             rated_kw,
         }
     }
@@ -38,7 +41,7 @@ impl Fan {
     /// Moves the fan for water that leaves at `leaving_c`; a disabled unit runs down.
     pub(super) fn advance(&mut self, dt: f64, enabled: bool, leaving_c: f64, setpoint_c: f64) {
         self.switched_s += dt;
-        if !enabled {
+        if !enabled || self.tripped {
             self.on = false;
             self.pi.track(self.pi.low);
             self.speed = slewed(self.speed, 0.0, SLEW, dt);

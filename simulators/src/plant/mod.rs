@@ -11,6 +11,7 @@
 //! | `cdu`, `rack`, `air_unit` | what heats the loop |
 //! | `rejection`: `tower`, `dry_cooler`, `chiller`, with `fan` and `fill`; `reuse` | what cools it |
 //! | `exchanger`, `pump`, `valve`, `pipe`, `pi`, `air` | the physics they share |
+//! | `wounds` | what can break, and breaking it |
 //! | `board`, `remote`, `meter` | sensors, setpoint registers with heartbeat, counters |
 //!
 //! A step of up to five seconds at a time is exact or implicit wherever a time constant is shorter, so
@@ -44,6 +45,7 @@ mod tests;
 mod totals;
 mod tower;
 mod valve;
+mod wounds;
 
 pub use board::SignalId;
 pub use reuse::NetworkSample;
@@ -52,6 +54,7 @@ pub use spec::{
     SpecError,
 };
 pub use totals::Totals;
+pub use wounds::{Wound, WoundError};
 
 use air::Air;
 use board::{Board, Owner, Write};
@@ -92,6 +95,9 @@ pub enum WriteError {
     /// There is no such signal in this plant.
     #[error("no such signal")]
     Unknown,
+    /// The device does not answer.
+    #[error("the device does not answer")]
+    Unreachable,
     /// The signal is measured, not set.
     #[error("the signal is read only: write a setpoint, enable or heartbeat")]
     ReadOnly,
@@ -120,6 +126,8 @@ pub struct Plant {
     it_kwh: f64,
     machine_heat_kwh: f64,
     unremoved_kwh: f64,
+    /// Power that others let each rack draw, kW; racks without an entry are free.
+    caps_kw: Vec<f64>,
     /// Make-up and blowdown totals before the last step, L, from which their rates follow.
     last_water_l: (f64, f64),
 }
@@ -159,6 +167,23 @@ impl Plant {
                 .copied()
                 .filter(|kw| kw.is_finite() && *kw > 0.0)
                 .unwrap_or(0.0)
+        };
+        // Boards that are too hot draw less than their jobs ask for.
+        let brakes: Vec<f64> = {
+            let racks = self.loops.iter().flat_map(|l| &l.cdus).flat_map(|c| &c.racks);
+            let mut brakes = vec![1.0; drive.rack_it_kw.len()];
+            for rack in racks {
+                if let Some(brake) = brakes.get_mut(rack.place) {
+                    *brake = rack.brake();
+                }
+            }
+            brakes
+        };
+        let rack_kw = |place: usize| {
+            let asked_kw = rack_kw(place);
+            let cap_kw = self.caps_kw.get(place).copied().unwrap_or(f64::INFINITY);
+            let allowed_kw = asked_kw.min(cap_kw.max(rack::STANDBY_SHARE * asked_kw));
+            allowed_kw * brakes.get(place).copied().unwrap_or(1.0)
         };
         let racks = self.loops.iter().flat_map(|l| &l.cdus).flat_map(|c| &c.racks);
         let (it_kw, air_kw) = racks.fold((0.0, 0.0), |(it, air), rack| {
@@ -256,6 +281,13 @@ impl Plant {
         counted
     }
 
+    /// Lets no rack draw more than its cap, kW, as a power manager does; in the order of [`PlantSpec::racks`], infinite
+    /// where there is none. What a rack draws in standby stays.
+    pub fn cap_racks(&mut self, caps_kw: &[f64]) {
+        self.caps_kw.clear();
+        self.caps_kw.extend_from_slice(caps_kw);
+    }
+
     /// The signal of this tag, `<equipment id>.<quantity>`.
     pub fn signal(&self, tag: &str) -> Option<SignalId> {
         self.board.find(tag)
@@ -288,6 +320,9 @@ impl Plant {
     /// Where the signal is unknown or read only, or the device does not take the value; the old value stays.
     pub fn write(&mut self, signal: SignalId, value: f64) -> Result<(), WriteError> {
         let (owner, write) = self.board.writer(signal);
+        if write != Write::No && !wounds::reachable(self, signal) {
+            return Err(WriteError::Unreachable);
+        }
         let remote = self.remote(owner).ok_or(if write == Write::No {
             WriteError::ReadOnly
         } else {
@@ -298,7 +333,11 @@ impl Plant {
             Write::Register(register) => remote.write(register, value)?,
             Write::Heartbeat => remote.beat(value)?,
         }
-        self.board.set(signal, value);
+        let shown = match write {
+            Write::Register(register) => remote.shown(register),
+            Write::No | Write::Heartbeat => value,
+        };
+        self.board.set(signal, shown);
         Ok(())
     }
 

@@ -6,6 +6,7 @@
 
 use super::board::{Board, Quantity, Sensor, measured};
 use super::spec::RackSpec;
+use super::wounds::Wounds;
 use crate::random::Random;
 
 pub(super) const SIGNALS: [Quantity; 6] = [
@@ -46,7 +47,23 @@ pub(super) struct Rack {
     flow_lpm: f64,
     supply_c: f64,
     return_c: f64,
+    pub wounds: Wounds,
+    /// Share of the asked power that the board's own protection lets through.
+    brake: f64,
+    /// Time for which it stays shut down, s.
+    down_s: f64,
 }
+
+/// Distance to the throttle limit at which the board halves its power by itself, K (a power brake, as GPUs have it).
+const BRAKE_K: f64 = 0.0;
+/// At which it takes that back, K.
+const RELEASE_K: f64 = 5.0;
+/// At which it shuts down, K.
+const SHUTDOWN_K: f64 = -5.0;
+/// How long it stays down, s.
+const DOWN_S: f64 = 900.0;
+/// What a rack that is shut down still draws, as a share of what is asked: fans, shelves, management.
+pub(super) const STANDBY_SHARE: f64 = 0.05;
 
 impl Rack {
     pub(super) fn new(
@@ -86,7 +103,35 @@ impl Rack {
             flow_lpm: 0.0,
             supply_c: start_c,
             return_c: start_c,
+            wounds: Wounds::default(),
+            brake: 1.0,
+            down_s: 0.0,
         }
+    }
+
+    /// Share of the asked power that the board's own protection lets through: half when its hottest chip throttles,
+    /// next to nothing after a thermal shutdown. It acts with or without a supervisor.
+    pub(super) fn brake(&self) -> f64 {
+        self.brake
+    }
+
+    fn margin_k(&self) -> f64 {
+        self.limit_c - (self.supply_c + self.hottest * (self.die_c - self.supply_c))
+    }
+
+    fn protect(&mut self, dt: f64) {
+        let margin_k = self.margin_k();
+        self.down_s = (self.down_s - dt).max(0.0);
+        if margin_k <= SHUTDOWN_K {
+            self.down_s = DOWN_S;
+        }
+        self.brake = if self.down_s > 0.0 {
+            STANDBY_SHARE
+        } else if margin_k <= BRAKE_K || (self.brake < 1.0 && margin_k < RELEASE_K) {
+            0.5
+        } else {
+            1.0
+        };
     }
 
     /// Runs at `power_kw` for `dt` seconds with coolant of `supply_c` and `flow_lpm` (heat capacity `kj_l_k`);
@@ -102,6 +147,7 @@ impl Rack {
         self.flow_lpm = flow_lpm;
         self.supply_c = supply_c;
         self.return_c = supply_c + into_coolant / (kj_l_k * flow_lpm / 60.0);
+        self.protect(dt);
         into_coolant
     }
 
@@ -116,14 +162,13 @@ impl Rack {
     }
 
     pub(super) fn publish(&self, board: &mut Board) {
-        let hottest_c = self.supply_c + self.hottest * (self.die_c - self.supply_c);
         let values: [f64; SIGNALS.len()] = [
             self.power_kw,
             self.supply_c,
             self.return_c,
             self.flow_lpm,
-            self.limit_c - hottest_c,
-            0.0,
+            self.margin_k(),
+            f64::from(u8::from(self.wounds.leak)),
         ];
         board.publish(self.base, &values);
     }

@@ -8,6 +8,7 @@ use super::pipe::WATER_KJ_L_K;
 use super::remote::Remote;
 use super::spec::{RejectionKind, RejectionSpec};
 use super::tower::{self, Tower, WaterUse};
+use super::wounds::Wounds;
 use crate::random::Random;
 
 /// Smallest and largest leaving temperature that a unit's panel takes, degC.
@@ -29,6 +30,7 @@ pub(super) struct Rejection {
     out_of_service: bool,
     machine: Machine,
     pub energy_kwh: f64,
+    pub wounds: Wounds,
 }
 
 /// The plant-wide facts that a unit is built with.
@@ -83,6 +85,7 @@ impl Rejection {
             out_of_service: spec.out_of_service,
             machine,
             energy_kwh: 0.0,
+            wounds: Wounds::default(),
         })
     }
 
@@ -96,10 +99,17 @@ impl Rejection {
 
     fn advance(&mut self, dt: f64, air: &Air, flow_lpm: f64, water_c: f64) -> (f64, f64) {
         let (enabled, setpoint_c) = (self.enabled(), self.remote.active(1));
+        let stopped = self.wounds.fan_tripped || self.wounds.unpowered;
         let cooled = match &mut self.machine {
-            Machine::Tower(tower) => tower.advance(dt, air, enabled, setpoint_c, flow_lpm, water_c),
-            Machine::DryCooler(cooler) => cooler.advance(dt, air, enabled, setpoint_c, flow_lpm, water_c),
-            Machine::Chiller(chiller) => chiller.advance(dt, air, enabled, setpoint_c, flow_lpm, water_c),
+            Machine::Tower(tower) => {
+                tower.fan.tripped = stopped;
+                tower.advance(dt, air, enabled, setpoint_c, flow_lpm, water_c)
+            }
+            Machine::DryCooler(cooler) => {
+                cooler.fan.tripped = stopped;
+                cooler.advance(dt, air, enabled, setpoint_c, flow_lpm, water_c)
+            }
+            Machine::Chiller(chiller) => chiller.advance(dt, air, enabled && !stopped, setpoint_c, flow_lpm, water_c),
         };
         self.energy_kwh += self.power_kw() * dt / 3600.0;
         cooled

@@ -23,6 +23,8 @@ pub(super) struct Remote {
     heartbeat: f64,
     silent_s: f64,
     pub timeout_s: f64,
+    /// Acknowledges setpoints and keeps the ones it has: see [`super::Wound::Deaf`].
+    pub deaf: bool,
     local: bool,
 }
 
@@ -40,6 +42,7 @@ impl Remote {
             heartbeat: 0.0,
             silent_s: 0.0,
             timeout_s,
+            deaf: false,
             local: true,
         }
     }
@@ -74,7 +77,9 @@ impl Remote {
                 high: r.high,
             });
         }
-        r.value = value;
+        if !self.deaf {
+            r.value = value;
+        }
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use crate::api::view::View;
 use crate::ledger::Indicators;
 use crate::site::Site;
 
-pub(super) fn books(out: &mut Exposition, site: &Site, view: &View) {
+pub(super) fn books(out: &mut Exposition<'_>, site: &Site, view: &View) {
     let account = &view.books.account;
     let currency = [("currency", site.currency.as_str())];
     out.single(
@@ -104,7 +104,7 @@ pub(super) fn books(out: &mut Exposition, site: &Site, view: &View) {
     indicators(out, view);
 }
 
-fn indicators(out: &mut Exposition, view: &View) {
+fn indicators(out: &mut Exposition<'_>, view: &View) {
     let mut indicator = |name, help, value: fn(&Indicators) -> Option<f64>| {
         out.family(name, "gauge", help);
         for (period, _, indicators) in view.books.periods() {

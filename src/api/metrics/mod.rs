@@ -5,10 +5,12 @@
 mod books;
 mod exposition;
 mod plant;
+mod shares;
 
-use super::view::View;
+use super::view::{ForwardView, View};
 use crate::site::{Site, StrategyKind};
 use crate::snapshot::Severity;
+pub use exposition::Take;
 use exposition::{Exposition, flag};
 use std::collections::BTreeMap;
 
@@ -17,14 +19,31 @@ pub(super) type EventCounts = BTreeMap<(Severity, String), u64>;
 
 /// The metrics of the latest view; before the first cycle only what is known without one.
 pub(super) fn encode(site: &Site, view: Option<&View>, events: &EventCounts) -> String {
-    let mut out = Exposition::new();
+    let mut out = Exposition::text(&site.name);
+    families(&mut out, site, view, events);
+    out.into_text()
+}
+
+/// The samples of a view, one by one: what is recorded and forwarded under the names of `/metrics`. The points are not
+/// among them: their samples come from the snapshot, with times of their own.
+pub(super) fn samples(site: &Site, view: &View, events: &EventCounts, take: Take<'_>) {
+    let mut but_points = |name: &str, labels: &[(&str, &str)], value: f64| {
+        if name != "point" {
+            take(name, labels, value);
+        }
+    };
+    let mut out = Exposition::samples(&mut but_points);
+    families(&mut out, site, Some(view), events);
+}
+
+fn families(out: &mut Exposition<'_>, site: &Site, view: Option<&View>, events: &EventCounts) {
     out.family(
         "isotherm_build_info",
         "gauge",
         "Always 1; the version of the program and the name of the site are labels.",
     );
-    out.sample(&[("version", env!("CARGO_PKG_VERSION")), ("site", &site.name)], 1.0);
-    plant::limits(&mut out, site);
+    out.sample(&[("version", env!("CARGO_PKG_VERSION"))], 1.0);
+    plant::limits(out, site);
     out.family(
         "isotherm_events_total",
         "counter",
@@ -39,18 +58,19 @@ pub(super) fn encode(site: &Site, view: Option<&View>, events: &EventCounts) -> 
         out.sample(&[("severity", severity), ("code", code)], *count as f64);
     }
     if let Some(view) = view {
-        cycle(&mut out, view);
-        plant::points(&mut out, site, view);
-        plant::setpoints(&mut out, view);
-        plant::zones(&mut out, view);
-        plant::heat(&mut out, view);
-        books::books(&mut out, site, view);
-        edges(&mut out, view);
+        cycle(out, view);
+        plant::points(out, site, view);
+        plant::setpoints(out, view);
+        plant::zones(out, view);
+        plant::heat(out, view);
+        plant::hall(out, view);
+        books::books(out, site, view);
+        shares::shares(out, site, view);
+        edges(out, view);
     }
-    out.into_text()
 }
 
-fn cycle(out: &mut Exposition, view: &View) {
+fn cycle(out: &mut Exposition<'_>, view: &View) {
     let pace = &view.pace;
     out.single(
         "isotherm_cycles_total",
@@ -104,7 +124,7 @@ fn cycle(out: &mut Exposition, view: &View) {
     }
 }
 
-fn edges(out: &mut Exposition, view: &View) {
+fn edges(out: &mut Exposition<'_>, view: &View) {
     let jobs = &view.jobs;
     out.family("isotherm_jobs", "gauge", "Jobs in the queue by state.");
     for (state, count) in [
@@ -121,6 +141,39 @@ fn edges(out: &mut Exposition, view: &View) {
     );
     if let Some(age_s) = jobs.age_s {
         out.sample(&[], age_s);
+    }
+    let feed = &jobs.feed;
+    out.single(
+        "isotherm_feed_reads_total",
+        "counter",
+        "Queues and job events read since the start.",
+        feed.reads as f64,
+    );
+    out.single(
+        "isotherm_feed_failures_total",
+        "counter",
+        "Tries of the job feed that failed, and messages that it refused.",
+        feed.failures as f64,
+    );
+    out.single(
+        "isotherm_feed_announced_total",
+        "counter",
+        "Events of prologs and epilogs taken.",
+        feed.announced as f64,
+    );
+    out.single(
+        "isotherm_feed_unknown_nodes",
+        "gauge",
+        "Nodes of jobs that no rack of the site has.",
+        feed.unknown_nodes as f64,
+    );
+    out.family(
+        "isotherm_feed_clock_ahead_seconds",
+        "gauge",
+        "By how much the scheduler's clock is ahead of ours; none where it says nothing of it.",
+    );
+    if let Some(ahead_s) = feed.clock_ahead_s {
+        out.sample(&[], ahead_s);
     }
     out.family("isotherm_device_connected", "gauge", "Whether a device's link stands.");
     for device in &view.devices {
@@ -162,5 +215,66 @@ fn edges(out: &mut Exposition, view: &View) {
         "gauge",
         "Size of the local record.",
         store.bytes as f64,
+    );
+    if let Some(forward) = &view.forward {
+        forwarding(out, forward);
+    }
+}
+
+fn forwarding(out: &mut Exposition<'_>, forward: &ForwardView) {
+    let mut single = |name, kind, help, value| out.single(name, kind, help, value);
+    single(
+        "isotherm_forward_ok",
+        "gauge",
+        "Whether the database takes samples.",
+        flag(forward.state == "ok"),
+    );
+    single(
+        "isotherm_forward_lag_seconds",
+        "gauge",
+        "Span of plant time that the record has and the database has not.",
+        forward.lag_s,
+    );
+    single(
+        "isotherm_forward_backlog_samples",
+        "gauge",
+        "Samples that are still to be sent.",
+        forward.backlog as f64,
+    );
+    single(
+        "isotherm_forward_sent_samples_total",
+        "counter",
+        "Samples sent since the start; some of them more than once.",
+        forward.sent as f64,
+    );
+    single(
+        "isotherm_forward_rejected_samples_total",
+        "counter",
+        "Samples that the database refused, since the start.",
+        forward.rejected as f64,
+    );
+    single(
+        "isotherm_forward_failures_total",
+        "counter",
+        "Requests that failed since the start.",
+        forward.failures as f64,
+    );
+    single(
+        "isotherm_forward_lost_chunks_total",
+        "counter",
+        "Chunks of samples that were deleted before they were sent.",
+        forward.lost_chunks as f64,
+    );
+    single(
+        "isotherm_forward_canary_ok",
+        "gauge",
+        "Whether the last canary that was read back was there; none where none is.",
+        forward.canary.map_or(f64::NAN, flag),
+    );
+    single(
+        "isotherm_forward_canary_age_seconds",
+        "gauge",
+        "Real time since a canary was last seen.",
+        forward.canary_age_s.unwrap_or(f64::NAN),
     );
 }

@@ -6,7 +6,7 @@ use crate::safety::Level;
 use crate::site::{Authority, Band, Site};
 use crate::snapshot::{HeatBand, HeatSource};
 
-pub(super) fn limits(out: &mut Exposition, site: &Site) {
+pub(super) fn limits(out: &mut Exposition<'_>, site: &Site) {
     let limits = &site.limits;
     out.family(
         "isotherm_limit",
@@ -31,7 +31,7 @@ pub(super) fn limits(out: &mut Exposition, site: &Site) {
     }
 }
 
-pub(super) fn points(out: &mut Exposition, site: &Site, view: &View) {
+pub(super) fn points(out: &mut Exposition<'_>, site: &Site, view: &View) {
     let points = || site.points.iter().zip(&view.readings);
     out.family(
         "isotherm_point",
@@ -72,7 +72,7 @@ fn equipment(view: &View) -> impl Iterator<Item = &EquipmentView> {
         .chain(view.racks.iter().map(|rack| &rack.equipment))
 }
 
-pub(super) fn setpoints(out: &mut Exposition, view: &View) {
+pub(super) fn setpoints(out: &mut Exposition<'_>, view: &View) {
     let all = || {
         let all = equipment(view).flat_map(|equipment| {
             equipment
@@ -114,7 +114,7 @@ pub(super) fn setpoints(out: &mut Exposition, view: &View) {
     }
 }
 
-pub(super) fn zones(out: &mut Exposition, view: &View) {
+pub(super) fn zones(out: &mut Exposition<'_>, view: &View) {
     out.family(
         "isotherm_zone_level",
         "gauge",
@@ -153,7 +153,52 @@ pub(super) fn zones(out: &mut Exposition, view: &View) {
     }
 }
 
-pub(super) fn heat(out: &mut Exposition, view: &View) {
+/// The hall as a whole.
+pub(super) fn hall(out: &mut Exposition<'_>, view: &View) {
+    let sum = |of: &dyn Fn(&HeatBand) -> f64| view.cdus.iter().map(|cdu| of(&cdu.heat)).sum::<f64>();
+    out.single(
+        "isotherm_hall_heat_kilowatts",
+        "gauge",
+        "Heat of all CDUs into the liquid, now.",
+        sum(&|band| band.now_kw),
+    );
+    let horizons = view.forecast.horizons_s.map(|seconds| seconds.to_string());
+    out.family(
+        "isotherm_hall_heat_forecast_mean_kilowatts",
+        "gauge",
+        "Heat of all CDUs expected at a horizon.",
+    );
+    for (index, horizon) in horizons.iter().enumerate() {
+        let mean = |band: &HeatBand| band.mean_kw.get(index).copied().unwrap_or(f64::NAN);
+        out.sample(&[("horizon_s", horizon)], sum(&mean));
+    }
+    out.family(
+        "isotherm_hall_heat_forecast_upper_kilowatts",
+        "gauge",
+        "Sum of the CDUs' upper bounds at a horizon.",
+    );
+    for (index, horizon) in horizons.iter().enumerate() {
+        let upper = |band: &HeatBand| band.upper_kw.get(index).copied().unwrap_or(f64::NAN);
+        out.sample(&[("horizon_s", horizon)], sum(&upper));
+    }
+    let margins = view.cdus.iter().filter_map(|cdu| cdu.worst_margin_k);
+    out.single(
+        "isotherm_hall_chip_margin_kelvin",
+        "gauge",
+        "Smallest good chip margin of the hall.",
+        margins.min_by(f64::total_cmp).unwrap_or(f64::NAN),
+    );
+    let supplies = view.cdus.iter();
+    let supplies = supplies.filter_map(|cdu| cdu.equipment.good("secondary_supply_temperature"));
+    out.single(
+        "isotherm_hall_warmest_supply_celsius",
+        "gauge",
+        "Warmest good coolant supply of the CDUs.",
+        supplies.max_by(f64::total_cmp).unwrap_or(f64::NAN),
+    );
+}
+
+pub(super) fn heat(out: &mut Exposition<'_>, view: &View) {
     let cdus = view.cdus.iter().map(|cdu| (cdu.equipment.name.as_str(), &cdu.heat));
     let racks = view.racks.iter().map(|rack| (rack.equipment.name.as_str(), &rack.heat));
     let bands: Vec<(&str, &HeatBand)> = cdus.chain(racks).collect();

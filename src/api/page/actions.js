@@ -1,15 +1,16 @@
 // What an operator may do: strategy, authority, override, stop. Each asks first and tells what became of it.
-import { T } from "/texts.js";
-import { byId, h, number, say, set, unitText } from "/dom.js";
+import { T, fill, language, languages, nameOf, speak } from "/texts.js";
+import { choices, fromShown, prefer, preference, symbol, toShown } from "/units.js";
+import { byId, h, number, say, set } from "/dom.js";
 
 const TOKEN = "isotherm-operator-token";
 
-export function build(site, points) {
+export function build(site, points, units) {
   const dialog = byId("dialog");
   const point = new Map(points.map((each) => [each.tag, each]));
 
-  // A dialog with a form; `body` makes the request from the form, once the operator applies it.
-  function ask(title, text, fields, apply, body) {
+  // A dialog with a form; `bodies` makes the requests from the form, once the operator applies it.
+  function ask(title, text, fields, apply, bodies) {
     const failure = h("p", { class: "failure", role: "alert" });
     const token = sessionStorage.getItem(TOKEN);
     const tokenField = h("label", {}, T.token, h("input", { name: "token", type: "password", required: true, autocomplete: "off" }), h("small", { class: "muted" }, T.tokenText));
@@ -23,7 +24,7 @@ export function build(site, points) {
       const data = new FormData(form);
       submit.disabled = true;
       const sent = data.get("token") || sessionStorage.getItem(TOKEN);
-      const answer = await post(body(data), sent);
+      const answer = await all(bodies(data), sent);
       submit.disabled = false;
       if (answer.status === 401) {
         sessionStorage.removeItem(TOKEN);
@@ -31,7 +32,7 @@ export function build(site, points) {
         tokenField.querySelector("input").disabled = false;
         answer.text = T.wrongToken;
       } else if (answer.status) sessionStorage.setItem(TOKEN, sent);
-      if (!answer.ok) return say(failure, T.failed(answer.text));
+      if (!answer.ok) return say(failure, fill(T.failed, { why: answer.text }));
       dialog.close();
       toast(answer.text);
     });
@@ -47,26 +48,40 @@ export function build(site, points) {
     stop: () => ask(T.stopTitle, T.stopText, [], T.stopDo, () => ({ kind: "stop" })),
     strategy: () => ask(T.strategyTitle, "", choice("strategy", ["fixed", "trim_respond", "predictive"], T.strategy, T.strategyHint, view?.control.strategy), T.apply,
       (data) => ({ kind: "set_strategy", strategy: data.get("strategy") })),
-    authority: (zone) => ask(T.authorityTitle(zone), "", choice("authority", ["observe", "advise", "bounded", "full"], T.authority, T.authorityHint, view?.zones.find((each) => each.name === zone)?.wanted), T.apply,
+    authority: (zone) => ask(fill(T.authorityTitle, { zone }), "", choice("authority", ["observe", "advise", "bounded", "full"], T.authority, T.authorityHint, view?.zones.find((each) => each.name === zone)?.wanted), T.apply,
       (data) => ({ kind: "set_authority", zone, authority: data.get("authority") })),
     clear: (tag) => ask(T.clear, tag, [], T.apply, () => ({ kind: "clear_override", tag })),
+    acknowledge: (alarms) => ask(T.acknowledgeTitle, fill(T.acknowledgeText, { count: alarms.length }), [], T.acknowledge, () => alarms.map((alarm) => ({ kind: "acknowledge", alarm }))),
+    shelve: (alarm, named) => ask(T.shelveTitle, named, [minutes(60, Math.floor(site.shelve_max_s / 60)), h("p", { class: "muted" }, T.shelveText)], T.shelve,
+      (data) => ({ kind: "shelve", alarm, for_s: Number(data.get("minutes")) * 60 })),
+    unshelve: (alarm) => ask(T.unshelve, fill(T.alarmNumber, { id: alarm }), [], T.unshelve, () => ({ kind: "unshelve", alarm })),
+    acceptPlan: (zone) => ask(fill(T.acceptTitle, { zone }), T.acceptText, [minutes(30, Math.floor(site.override_max_s / 60))], T.acceptPlan,
+      (data) => ({ kind: "accept_plan", zone, for_s: Number(data.get("minutes")) * 60 })),
+    declinePlan: (zone) => ask(fill(T.declineTitle, { zone }), T.declineText, [], T.declinePlan, () => ({ kind: "decline_plan", zone })),
+    takeAdvice: (advice, named) => ask(T.takeAdvice, named, [h("p", { class: "muted" }, T.takeText)], T.takeAdvice, () => ({ kind: "take_advice", advice })),
+    declineAdvice: (advice, named) => ask(T.declineAdvice, named, [], T.declineAdvice, () => ({ kind: "decline_advice", advice })),
     override: (tag) => {
-      const { write, unit, kind } = point.get(tag);
-      const [equipment, name] = tag.split(".");
-      // Shares are shown, and asked for, in per cent.
-      const scale = kind === "fraction" ? 100 : 1;
-      const shown = (value) => Number((value * scale).toPrecision(6));
-      const symbol = kind === "fraction" ? "%" : unitText(unit);
+      const { write } = point.get(tag);
+      const unit = units.get(tag);
+      const at = tag.indexOf(".");
+      const [equipment, name] = [tag.slice(0, at), tag.slice(at + 1)];
+      const there = (value) => Number(toShown(value, unit).toPrecision(6));
       const longest = Math.floor(site.override_max_s / 60);
-      const range = T.overrideText(number(shown(write.min)), number(shown(write.max)), symbol, number(shown(write.release)));
-      ask(T.overrideTitle(equipment, T.quantity[name] ?? name), range, [
+      const range = fill(T.overrideText, { min: number(there(write.min)), max: number(there(write.max)), unit: symbol(unit), found: number(there(write.release)) });
+      ask(fill(T.overrideTitle, { equipment, quantity: T.quantity[name] ?? name }), range, [
         h("p", { class: "muted tagname" }, tag),
-        h("label", {}, symbol ? `${T.value}, ${symbol}` : T.value,
-          h("input", { name: "value", type: "number", step: "any", min: shown(write.min), max: shown(write.max), value: shown(present(tag) ?? write.release), required: true })),
-        h("label", {}, T.minutes, h("input", { name: "minutes", type: "number", min: 1, max: longest, value: Math.min(30, longest), required: true })),
-      ], T.apply, (data) => ({ kind: "override", tag, value: Number(data.get("value")) / scale, for_s: Number(data.get("minutes")) * 60 }));
+        h("label", {}, symbol(unit) ? `${T.value}, ${symbol(unit)}` : T.value,
+          h("input", { name: "value", type: "number", step: "any", min: there(write.min), max: there(write.max), value: there(present(tag) ?? write.release), required: true })),
+        minutes(30, longest),
+      ], T.apply, (data) => {
+        // What was typed may miss the bound by a rounding of its unit.
+        const value = Math.min(write.max, Math.max(write.min, fromShown(Number(data.get("value")), unit)));
+        return { kind: "override", tag, value, for_s: Number(data.get("minutes")) * 60 };
+      });
     },
   };
+
+  const minutes = (usual, longest) => h("label", {}, T.minutes, h("input", { name: "minutes", type: "number", min: 1, max: longest, value: Math.min(usual, longest), required: true }));
 
   function present(tag) {
     const [name, quantityName] = tag.split(".");
@@ -75,10 +90,40 @@ export function build(site, points) {
     return setpoint?.commanded ?? setpoint?.reading?.value;
   }
 
+  // Language and units are this browser's own; nothing is sent.
+  function settings() {
+    const select = (name, label, values, texts, chosen) => h("label", {}, label, h("select", { name }, values.map((value) => h("option", { value, selected: value === chosen }, texts(value)))));
+    const form = h("form", { method: "dialog" }, h("h2", { id: "dialog-title" }, T.settings),
+      select("language", T.languageLabel, languages, nameOf, language),
+      select("temperature", T.temperature, choices.temperature, symbol_, preference.temperature), select("flow", T.flow, choices.flow, symbol_, preference.flow), select("heat", T.heatUnit, choices.heat, (unit) => (unit === "tons" ? T.tons : unit), preference.heat),
+      h("p", { class: "muted" }, fill(T.zoneNote, { zone: site.time_zone })),
+      h("div", { class: "buttons" }, h("button", { type: "button", onclick: () => dialog.close() }, T.cancel), h("button", { type: "submit", class: "primary" }, T.apply)));
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const data = new FormData(form);
+      prefer(Object.fromEntries(Object.keys(choices).map((name) => [name, data.get(name)])));
+      speak(data.get("language"));
+    });
+    dialog.replaceChildren(form);
+    dialog.showModal();
+  }
+  const symbol_ = (unit) => ({ degC: "°C", degF: "°F" })[unit] ?? unit;
+
   byId("buttons").append(
-    h("button", { type: "button", onclick: asks.strategy }, T.setStrategy),
+    h("button", { type: "button", onclick: settings }, T.settings),
     h("button", { type: "button", class: "stop", onclick: asks.stop }, T.stop));
   return { asks, update: (next) => { view = next; } };
+}
+
+// Sends one request, or several one after the other; the first that fails is what is told.
+async function all(bodies, token) {
+  let last = { ok: true, status: 200, text: T.nothingToDo };
+  const list = Array.isArray(bodies) ? bodies : [bodies];
+  for (const answer of await Promise.all(list.map((body) => post(body, token)))) {
+    if (!answer.ok) return answer;
+    last = answer;
+  }
+  return last;
 }
 
 async function post(body, token) {
@@ -90,7 +135,7 @@ async function post(body, token) {
     });
     const answer = await response.json();
     if (!response.ok) return { ok: false, status: response.status, text: answer.detail ?? response.statusText };
-    const text = [answer.accepted ? T.accepted(answer.cycle) : T.handed, ...(answer.notes ?? [])].join(" ");
+    const text = [answer.accepted ? fill(T.accepted, { cycle: answer.cycle }) : T.handed, ...(answer.notes ?? [])].join(" ");
     return { ok: true, status: response.status, text };
   } catch {
     return { ok: false, status: 0, text: T.unreachable };

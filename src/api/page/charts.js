@@ -1,6 +1,7 @@
 // Line charts over time, drawn as SVG: bands under lines, a rule at now, a readout under the pointer.
-import { T } from "/texts.js";
+import { T, fill } from "/texts.js";
 import { h, number, say, set, svg, when } from "/dom.js";
+import { toShown } from "/units.js";
 
 const MARGIN = { left: 40, right: 8, top: 8, bottom: 18 };
 
@@ -13,12 +14,14 @@ function niceStep(span, count) {
 
 function niceTimeStep(span, count) {
   const minute = 60000;
-  const steps = [1, 2, 5, 10, 15, 20, 30, 60, 120, 240].map((step) => step * minute);
-  return steps.find((step) => span / step <= count) ?? 480 * minute;
+  const steps = [1, 2, 5, 10, 15, 20, 30, 60, 120, 240, 480, 1440, 2880, 10080].map((step) => step * minute);
+  return steps.find((step) => span / step <= count) ?? 43200 * minute;
 }
+const LONG = 129600000; // a span that wants dates at its marks
 
-// `lines`: [{ key, label, style, unlisted }], `bands`: [{ low, high, style }]; keys name the series in the data.
-export function chart(title, { lines, bands = [], height = 150, minSpan = 1, fromZero = false }) {
+// `lines`: [{ key, label, style, unlisted, whole }], `bands`: [{ low, high, style }]; keys name the series in the data, which is in
+// the canonical `unit` and shown in the preferred one. A line breaks where the data has a gap, unless it is `whole`.
+export function chart(title, { lines, bands = [], height = 150, minSpan = 1, fromZero = false, unit }) {
   const plot = svg("svg", { class: "plot", height, role: "img", "aria-label": title });
   const grid = svg("g", { class: "grid" });
   const shapes = svg("g", {});
@@ -47,7 +50,7 @@ export function chart(title, { lines, bands = [], height = 150, minSpan = 1, fro
     set(plot, "viewBox", `0 0 ${width} ${height}`);
     set(plot, "width", width);
     const inside = (point) => point[0] >= from && point[0] <= to && Number.isFinite(point[1]);
-    const series = Object.fromEntries(Object.entries(data).map(([key, points]) => [key, points.filter(inside)]));
+    const series = Object.fromEntries(Object.entries(data).map(([key, points]) => [key, points.filter(inside).map(([ms, value]) => [ms, toShown(value, unit)])]));
     const keys = new Set([...lines.map((line) => line.key), ...bands.flatMap((band) => [band.low, band.high])]);
     let low = fromZero ? 0 : Infinity;
     let high = -Infinity;
@@ -83,15 +86,17 @@ export function chart(title, { lines, bands = [], height = 150, minSpan = 1, fro
       const at = Math.round(x(ms)) + 0.5;
       if (at > width - 20) continue;
       marks.push(svg("line", { x1: at, x2: at, y1: height - MARGIN.bottom, y2: height - MARGIN.bottom + 3 }));
-      marks.push(svg("text", { x: at, y: height - 3, "text-anchor": "middle" }, when(ms, "minute")));
+      marks.push(svg("text", { x: at, y: height - 3, "text-anchor": "middle" }, when(ms, to - from > LONG ? "day" : "minute")));
     }
     grid.replaceChildren(...marks);
 
-    const path = (points) => points.map(([ms, value], index) => `${index ? "L" : "M"}${x(ms).toFixed(1)} ${y(value).toFixed(1)}`).join("");
-    lines.forEach((line, index) => set(linePaths[index], "d", path(series[line.key] ?? []) || null));
+    const gap = Math.max(120000, (to - from) / 40);
+    const path = (points, whole) => points.map(([ms, value], index) =>
+      `${index && (whole || ms - points[index - 1][0] < gap) ? "L" : "M"}${x(ms).toFixed(1)} ${y(value).toFixed(1)}`).join("");
+    lines.forEach((line, index) => set(linePaths[index], "d", path(series[line.key] ?? [], line.whole) || null));
     bands.forEach((band, index) => {
-      const top = path(series[band.high] ?? []);
-      const bottom = path([...(series[band.low] ?? [])].reverse()).replace("M", "L");
+      const top = path(series[band.high] ?? [], true);
+      const bottom = path([...(series[band.low] ?? [])].reverse(), true).replace("M", "L");
       set(bandPaths[index], "d", top && bottom ? `${top}${bottom}Z` : null);
     });
     const showNow = now !== undefined && now < to;
@@ -110,7 +115,7 @@ export function chart(title, { lines, bands = [], height = 150, minSpan = 1, fro
       const at = Math.min(width - MARGIN.right, Math.max(MARGIN.left, x(ms)));
       for (const [name, value] of [["x1", at], ["x2", at], ["y1", MARGIN.top], ["y2", height - MARGIN.bottom]]) set(cross, name, value);
     }
-    say(pointed, ms === null ? "" : when(ms, "minute"));
+    say(pointed, ms === null ? "" : when(ms, to - from > LONG / 2 ? "date" : "minute"));
     const summary = [];
     lines.forEach((line, index) => {
       const points = series[line.key] ?? [];
@@ -119,7 +124,7 @@ export function chart(title, { lines, bands = [], height = 150, minSpan = 1, fro
       say(readouts[index], text);
       if (text && !line.unlisted) summary.push(`${line.label} ${text}`);
     });
-    if (ms === null) set(plot, "aria-label", T.chartLabel(title, summary.join(", ") || T.noData));
+    if (ms === null) set(plot, "aria-label", fill(T.chartLabel, { title, summary: summary.join(", ") || T.noData }));
   }
 
   plot.addEventListener("pointermove", (event) => {

@@ -1,9 +1,10 @@
 // Elements and numbers. Data reaches the page as text nodes and attributes only, never as markup.
-import { T } from "/texts.js";
+import { T, fill, language } from "/texts.js";
+import { symbol, toShown } from "/units.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 
-function fill(node, attributes, children) {
+function build(node, attributes, children) {
   for (const [name, value] of Object.entries(attributes ?? {})) {
     if (value === undefined || value === null || value === false) continue;
     if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
@@ -13,8 +14,8 @@ function fill(node, attributes, children) {
   return node;
 }
 
-export const h = (tag, attributes, ...children) => fill(document.createElement(tag), attributes, children);
-export const svg = (tag, attributes, ...children) => fill(document.createElementNS(SVG, tag), attributes, children);
+export const h = (tag, attributes, ...children) => build(document.createElement(tag), attributes, children);
+export const svg = (tag, attributes, ...children) => build(document.createElementNS(SVG, tag), attributes, children);
 export const byId = (id) => document.getElementById(id);
 
 // Setters that touch the document only where something changed.
@@ -61,17 +62,20 @@ export function number(value, decimals) {
   return value.toLocaleString("en-GB", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
-const DECIMALS = { degC: 1, K: 1, "L/min": 0, kPa: 0, kW: 1, s: 0, "uS/cm": 0 };
-export const unitText = (unit) => T.unit[unit] ?? unit;
+const DECIMALS = { degC: 1, K: 1, "L/min": 0, kPa: 0, kW: 1, heat: 1, s: 0, "uS/cm": 0, fraction: 0 };
 
-// A value as shown beside its unit; shares in per cent.
+// A value in its unit as shown, without the symbol.
+export function shown(value, unit) {
+  const there = toShown(value, unit);
+  return number(there, (unit === "kW" || unit === "heat") && Math.abs(there) >= 1000 ? 0 : DECIMALS[unit]);
+}
+
+// A value with its unit; shares in per cent.
 export function quantity(value, unit) {
   if (!known(value)) return DASH;
-  if (unit === "fraction") return `${number(value * 100, 0)} %`;
   if (unit === "flag") return value ? T.on : T.off;
   if (!unit) return number(value, Number.isInteger(value) ? 0 : 2);
-  const decimals = unit === "kW" && Math.abs(value) >= 1000 ? 0 : DECIMALS[unit];
-  return `${number(value, decimals)} ${unitText(unit)}`;
+  return `${shown(value, unit)} ${symbol(unit)}`;
 }
 
 // Counters in the prefix that keeps them short.
@@ -94,19 +98,25 @@ export function duration(seconds) {
   if (!known(seconds)) return DASH;
   if (seconds < 90) return `${number(seconds, seconds < 10 ? 1 : 0)} ${T.s}`;
   if (seconds < 5400) return `${number(seconds / 60, 0)} ${T.min}`;
-  return `${number(seconds / 3600)} ${T.h}`;
+  const [amount, unit] = seconds < 172800 ? [seconds / 3600, T.h] : [seconds / 86400, T.d];
+  return `${number(amount, amount < 10 && !Number.isInteger(amount) ? 1 : 0)} ${unit}`;
 }
 
 let clock = {};
+let zone = "UTC";
+const LOCALE = language === "en" ? "en-GB" : "zh-TW";
 export function setZone(timeZone) {
   const make = (options) => {
     try {
-      return new Intl.DateTimeFormat("en-GB", { ...options, timeZone });
+      return new Intl.DateTimeFormat(LOCALE, { ...options, hourCycle: "h23", timeZone });
     } catch {
-      return new Intl.DateTimeFormat("en-GB", { ...options, timeZone: "UTC" });
+      return new Intl.DateTimeFormat(LOCALE, { ...options, hourCycle: "h23", timeZone: "UTC" });
     }
   };
+  zone = timeZone;
   clock = {
+    day: make({ weekday: "short", day: "numeric", month: "short" }),
+    date: make({ day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" }),
     long: make({ weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short" }),
     second: make({ hour: "2-digit", minute: "2-digit", second: "2-digit" }),
     minute: make({ hour: "2-digit", minute: "2-digit" }),
@@ -121,5 +131,21 @@ export const good = (reading) => (reading?.quality === "good" ? reading.value : 
 export function flaw(reading) {
   if (!reading) return T.quality.none;
   if (reading.quality === "good") return "";
-  return T.aged(T.quality[reading.quality], duration(reading.age_s));
+  return fill(T.aged, { quality: T.quality[reading.quality], age: duration(reading.age_s) });
+}
+
+// Wall time in the site's zone as a field of type datetime-local wants it, and back.
+export function toField(ms) {
+  const part = Object.fromEntries(new Intl.DateTimeFormat("en-GB", {
+    year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: zone,
+  }).formatToParts(ms).map(({ type, value }) => [type, value]));
+  return `${part.year}-${part.month}-${part.day}T${part.hour}:${part.minute}`;
+}
+export function fromField(text) {
+  const asUtc = Date.parse(`${text}Z`);
+  if (!Number.isFinite(asUtc)) return undefined;
+  // The offset at that moment, found twice since it may change between.
+  const offset = (ms) => Date.parse(`${toField(ms)}Z`) - ms;
+  const once = asUtc - offset(asUtc);
+  return asUtc - offset(once);
 }

@@ -1,7 +1,8 @@
 // The hall as a drawing: plant above, headers, CDUs, racks. Laid out for the width at hand, so that text keeps its
 // size: 25 CDUs stand side by side on a wide screen and wrap on a phone.
-import { T } from "/texts.js";
-import { DASH, byId, flaw, good, h, number, quantity, say, set, svg } from "/dom.js";
+import { T, fill } from "/texts.js";
+import { DASH, flaw, good, h, number, quantity, say, set, svg } from "/dom.js";
+import { symbol, toShown } from "/units.js";
 
 const GAP = 6;
 const RISER = 22; // room at the left for the pipes that join the rows
@@ -33,8 +34,8 @@ const PLANT_LINES = {
 };
 
 export function build(site, units) {
-  const host = byId("mimic");
-  const legend = byId("hall-legend");
+  const host = h("div", { id: "mimic" });
+  const legend = h("div", { class: "legend" });
   legend.append(h("span", {}, h("i", { class: "key cool", "aria-hidden": "true" }), T.supplyPipe), h("span", {}, h("i", { class: "key warm", "aria-hidden": "true" }), T.returnPipe));
   legend.append(h("span", {}, T.marginLegend), ...classes.map((name) => h("span", {}, h("i", { class: `swatch ${name}`, "aria-hidden": "true" }), T.marginClass[name])));
   let updates = [];
@@ -171,7 +172,7 @@ export function build(site, units) {
     const narrow = w < NARROW;
     const lines = narrow ? ["secondary_supply_temperature", "heat"] : ["secondary_supply_temperature", "secondary_return_temperature", "secondary_flow", "secondary_differential_pressure", "heat"];
     const height = 22 + lines.length * LINE + 8;
-    const link = svg("a", { href: `#${cdu.name}`, class: "box cdu", transform: `translate(${x} ${y})` });
+    const link = svg("a", { href: `#/cdus/${encodeURIComponent(cdu.name)}`, class: "box cdu", transform: `translate(${x} ${y})` });
     const mark = svg("text", { class: "mark", x: w - 6, y: 16, "text-anchor": "end" });
     const flags = w < 56 ? T.tinyFlags : narrow ? T.shortFlags : T.flags;
     const short = narrow ? cdu.name.replace(/^cdu[-_]?/i, "") : cdu.name;
@@ -193,9 +194,9 @@ export function build(site, units) {
       if (!shown) return;
       for (const [name, node] of values) {
         if (name === "heat") {
-          say(node, narrow ? number(shown.heat.now_kw, 0) : quantity(shown.heat.now_kw, "kW"));
+          say(node, narrow ? number(toShown(shown.heat.now_kw, "heat"), 0) : quantity(shown.heat.now_kw, "heat"));
         } else if (narrow) {
-          say(node, number(shown.readings[name]?.value, 1));
+          say(node, number(toShown(shown.readings[name]?.value, "degC"), 1));
           set(node, "class", flaw(shown.readings[name]) ? "value old" : "value");
         } else reading(node, shown, name);
       }
@@ -204,12 +205,10 @@ export function build(site, units) {
       const tick = ((narrow ? 5 : 8) + share(shown.heat.upper_kw[1])).toFixed(1);
       set(soon, "x1", tick);
       set(soon, "x2", tick);
-      const leak = good(shown.readings.leak) === 1;
-      const local = good(shown.readings.local_control) === 1;
-      say(mark, leak ? flags.leak : held(shown) ? flags.held : local ? flags.local : "");
-      set(mark, "class", `mark ${leak || local ? "alarm" : "hand"}`);
-      set(link, "class", `box cdu ${leak ? "leaking" : ""} ${held(shown) ? "held" : ""}`);
-      set(link, "aria-label", T.cduLabel(cdu.name, quantity(good(shown.readings.secondary_supply_temperature), "degC"), quantity(shown.heat.now_kw, "kW")));
+      const flag = flagOf(shown, view);
+      say(mark, flags[flag] ?? "");
+      set(mark, "class", `mark ${flag === "held" ? "hand" : "alarm"}`);
+      set(link, "class", `box cdu ${flag === "leak" ? "leaking" : flag === "lost" ? "lost" : ""} ${held(shown) ? "held" : ""}`);
     });
 
     const across = Math.max(1, Math.min(cdu.racks.length, narrow ? 1 : Math.floor((w + 4) / 40)));
@@ -241,14 +240,14 @@ export function build(site, units) {
       const style = marginClass(left, site.limits.chip_margin_k);
       const leak = good(shown.readings.leak) === 1;
       set(cell, "class", `cell ${style} ${leak ? "leaking" : ""}`);
-      say(margin, leak ? T.leak : left === undefined ? "?" : `${style === "critical" ? "!" : ""}${number(left, 0)}${small ? "" : " K"}`);
+      say(margin, leak ? T.leak : left === undefined ? "?" : `${style === "critical" ? "!" : ""}${number(toShown(left, "K"), 0)}${small ? "" : ` ${symbol("K")}`}`);
       const kw = shown.readings.power?.value;
       set(bar, "width", (Math.min(1, Math.max(0, (kw ?? 0) / rack.nameplate.rated_kw)) * (w - 6)).toFixed(1));
       if (power) {
         say(power, small ? number(kw, 0) : quantity(kw, "kW"));
         set(power, "class", flaw(shown.readings.power) ? "power old" : "power");
       }
-      const text = T.rackLabel(name, quantity(kw, "kW"), left === undefined ? T.noMargin : quantity(left, "K"));
+      const text = fill(T.rackLabel, { rack: name, power: quantity(kw, "kW"), margin: left === undefined ? T.noMargin : quantity(left, "K") });
       say(title, text);
       set(cell, "aria-label", text);
     });
@@ -265,10 +264,15 @@ export function build(site, units) {
     width = next;
     requestAnimationFrame(layout);
   }).observe(host);
-  return (view) => {
-    last = view;
-    refresh();
-  };
+  return { host, legend, update(view) { last = view; refresh(); } };
+}
+
+// What most deserves to be said of an equipment, loudest first.
+export function flagOf(shown, view) {
+  if (good(shown.readings.leak) === 1) return "leak";
+  if (view.devices.some((device) => device.id === shown.name && !device.connected)) return "lost";
+  if (held(shown)) return "held";
+  return good(shown.readings.local_control) === 1 ? "local" : null;
 }
 
 // Whether a person holds one of the setpoints.

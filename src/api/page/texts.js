@@ -1,149 +1,21 @@
-// Every word of the page. A second language is a second table of the same keys.
+// Every word of the page, in the language of the browser or the one that was chosen: en.json and zh-Hant.json have the
+// same keys, which a test holds them to.
+const tables = JSON.parse(document.getElementById("texts").textContent);
+const KEPT = "isotherm-language";
 
-export const T = {
-  skip: "Skip to the hall",
-  why: "What the controller does and why",
-  hall: "Hall",
-  books: "Energy, water, heat, carbon and cost",
-  trends: "Trends",
-  cdus: "Coolant distribution units",
-  events: "Events",
-  jobs: "Jobs",
-  devices: "Devices and record",
-  plant: "Setpoints of the plant",
+export const languages = Object.keys(tables);
+const chosen = localStorage.getItem(KEPT);
+const spoken = (navigator.languages ?? [navigator.language]).map((tag) => (/^zh/i.test(tag) ? "zh-Hant" : tag.slice(0, 2)));
+export const language = languages.includes(chosen) ? chosen : spoken.find((tag) => languages.includes(tag)) ?? "en";
+export const T = tables[language];
+document.documentElement.lang = language;
 
-  simulated: (speed) => (speed > 1 ? `Simulated plant, ${speed}× real time` : "Simulated plant"),
-  fastPlant: (speed) => `${speed}× real time`,
-  cycle: (number, step) => `cycle ${number}, step ${step} ms`,
-  late: (late, overruns) => `, ${late} late, ${overruns} overrun`,
-  waiting: "Waiting for the first cycle of the controller …",
-  lost: (seconds) => `No connection to the controller for ${seconds} s. Every value below is old.`,
-  dead: (seconds) => `The controller has finished no cycle for ${seconds} s. Every value below is old; without its heartbeat the equipment returns to its own defaults.`,
+export const nameOf = (tag) => tables[tag].language;
 
-  strategy: { fixed: "Fixed", trim_respond: "Trim and respond", predictive: "Predictive" },
-  strategyHint: { fixed: "the plant as found, never moved", trim_respond: "ASHRAE Guideline 36 reset", predictive: "least cost over the heat forecast" },
-  imposed: "imposed by the supervisor",
-  fellBack: "fell back",
-  source: { queue: "Forecast from the job queue", rack_power: "Forecast from rack power only", feedback: "No forecast: feedback only" },
-  binding: (list) => `At their bound: ${list}`,
-  costs: (now, asFound, terms) => `Expected ${now}/h for cooling${asFound ? `, ${asFound}/h as found` : ""}: ${terms}`,
-  costTerm: (name, money) => `${name} ${money}`,
-  worth: (list) => `Worth of a wider limit: ${list}`,
-  worthTerm: (name, money) => `${name} ${money}/h`,
-  finding: (subject, text) => `${subject}: ${text}`,
-  commissioning: (test, tests) => `Commissioning: step test ${test} of ${tests}`,
-  modelError: (share) => `The model explains the power of cooling to ${share}`,
-  loadPhase: { announced: "announced", precooling: "storing cold for it", holding: "being held", recovering: "over, giving off the stored warmth", given_up: "given up: limits come first" },
-  loadTarget: (target, measured, from, to, phase) => `Load target ${target} from ${from} to ${to}, now ${measured}: ${phase}`,
-  changes: (count) => (count === 1 ? "Safety changed 1 setpoint" : `Safety changed ${count} setpoints`),
-  noSentence: "The plan gives no reasons.",
-  level: { normal: "Normal", guarded: "Guarded", critical: "Critical", failsafe: "Failsafe" },
-  authority: { observe: "Observe", advise: "Advise", bounded: "Bounded", full: "Full" },
-  authorityHint: { observe: "computes and records, writes nothing", advise: "shows what it would do", bounded: "writes near the present setpoints", full: "writes within the site's limits" },
-  asked: (wanted) => `asked: ${wanted}`,
-  zone: "Zone",
+export function speak(tag) {
+  localStorage.setItem(KEPT, tag);
+  location.reload();
+}
 
-  owner: { strategy: (name) => T.strategy[name] ?? name, operator: (name) => `Override by ${name}`, safety: () => "Safety", release: () => "As found" },
-  notCommanded: "not commanded",
-  planned: (value) => `would set ${value}`,
-  asFound: (value) => `as found ${value}`,
-  heatSoon: (mean, upper) => `in 5 min ${mean}, at most ${upper}`,
-  rated: (value) => `of ${value}`,
-  worst: "Worst chip margin",
-  noMargin: "not known",
-  leak: "LEAK",
-  local: "On its own defaults",
-  on: "on",
-  off: "off",
-  running: "runs",
-  overrideFlag: "OVERRIDE",
-  localShort: "local",
-  flags: { leak: "LEAK", held: "OVERRIDE", local: "On its own defaults" },
-  shortFlags: { leak: "LEAK", held: "OVR", local: "local" },
-  tinyFlags: { leak: "!", held: "*", local: "o" },
-  quality: { good: "good", bad: "bad", stale: "old", none: "never reported" },
-  aged: (quality, age) => `${quality}, ${age} old`,
-
-  quantity: {
-    secondary_supply_temperature: "Supply", secondary_return_temperature: "Return", secondary_flow: "Flow",
-    secondary_differential_pressure: "Diff. pressure", primary_supply_temperature: "Facility in",
-    primary_return_temperature: "Facility out", primary_flow: "Facility flow", pump_speed: "Pump",
-    primary_valve_position: "Valve", power: "Power", supply_temperature: "Supply", return_temperature: "Return",
-    flow: "Flow", differential_pressure: "Diff. pressure", pumps_running: "Pumps", leaving_temperature: "Leaving",
-    fan_speed: "Fan", conductivity: "Conductivity", valve_position: "Valve", heat: "Heat",
-    network_supply_temperature: "To network", network_return_temperature: "From network",
-    supply_air_temperature: "Supply air", return_air_temperature: "Return air", room_temperature: "Room",
-    room_relative_humidity: "Humidity", dry_bulb: "Dry bulb", relative_humidity: "Humidity", pressure: "Pressure",
-    secondary_supply_temperature_setpoint: "Supply setpoint",
-    secondary_differential_pressure_setpoint: "Pressure setpoint",
-    differential_pressure_setpoint: "Setpoint", supply_temperature_setpoint: "Setpoint", enable: "Enable",
-    valve_setpoint: "Setpoint", supply_air_temperature_setpoint: "Setpoint", fan_speed_setpoint: "Fan setpoint",
-  },
-  unit: { degC: "°C", "uS/cm": "µS/cm" },
-  weather: "Outdoors",
-  rackLabel: (rack, power, margin) => `${rack}: ${power}, chip margin ${margin}`,
-  cduLabel: (cdu, supply, heat) => `${cdu}: supply ${supply}, heat ${heat}`,
-  supplyPipe: "supply",
-  returnPipe: "return",
-  marginClass: { ample: "ample", ok: "within target", low: "below target", critical: "critical", unknown: "not known" },
-  marginLegend: "Rack: chip margin, K; bar: power of rated",
-
-  now: "Now", today: "Today", total: "In all",
-  itEnergy: "IT", coolingEnergy: "Cooling", siteEnergy: "Site", water: "Water used", evaporation: "evaporated",
-  blowdown: "blown down", drift: "drift", reused: "Heat reused", carbon: "Carbon", cost: "Cost, all", coolingCost: "Cost, cooling",
-  renewable: "Renewable", estimated: (share) => `${share} of today rests on estimates in place of a meter.`,
-  pue: "PUE", wue: "WUE, L/kWh", erf: "ERF", cue: "CUE, kg/kWh", ref: "REF",
-  indicators: "Indicators", perHour: (unit) => `${unit}/h`,
-
-  heatTrend: "Heat into the liquid, kW", coolingTrend: "Cooling power, kW", temperatureTrend: "Temperatures, °C",
-  marginTrend: "Worst chip margin, K",
-  actual: "actual", expected: "expected 5 min before", upper: "upper bound", ahead: "expected from now",
-  facilitySupply: "facility supply", facilityReturn: "facility return", warmestSupply: "warmest CDU supply", outdoors: "outdoors",
-  cooling: "cooling", marginTarget: "target", marginCritical: "critical", margin: "margin",
-  noData: "no data yet",
-  chartLabel: (title, summary) => `${title}: ${summary}`,
-
-  jobsSummary: (jobs) => `${jobs.running} running on ${jobs.running_gpus} GPUs, ${jobs.starting} starting, ${jobs.pending} pending`,
-  queueAge: (age) => `queue read ${age} ago`,
-  noQueue: "No job queue has answered.",
-  noJobs: "The queue is empty.",
-  jobState: { running: "Running", starting: "Starting", pending: "Pending" },
-  job: "Job", state: "State", start: "Start", gpus: "GPUs", nodes: "Nodes", limit: "Limit", user: "User", name: "Name",
-  unknownStart: "not planned",
-
-  severity: { info: "Info", warning: "Warning", alarm: "Alarm" },
-  noEvents: "Nothing has happened yet.",
-  times: (count) => `×${count}`,
-
-  device: "Device", link: "Link", lastAnswer: "Last answer", errors: "Errors",
-  connected: "Connected", disconnected: (error) => (error ? `Disconnected: ${error}` : "Disconnected"), never: "never",
-  devicesSummary: (up, all) => `${up} of ${all} connected`,
-  store: (state, segments, size) => `Record: ${state}, ${segments} segments, ${size}`,
-
-  stop: "Stop now",
-  setStrategy: "Strategy …",
-  setAuthority: (zone) => `Authority of ${zone} …`,
-  override: "Override …",
-  clear: "End override",
-  cancel: "Cancel",
-  apply: "Apply",
-  stopTitle: "Stop control now?",
-  stopText: "Every zone is released to the plant as found, and Isotherm only observes until a person gives it authority again.",
-  stopDo: "Stop and release",
-  strategyTitle: "Change the strategy",
-  authorityTitle: (zone) => `Authority of ${zone}`,
-  overrideTitle: (equipment, quantity) => `Override ${equipment}: ${quantity}`,
-  overrideText: (min, max, unit, found) => `From ${min} to ${max} ${unit}; ${found} as found. Safety still judges it.`,
-  wrongToken: "the controller does not know this token",
-  value: "Value",
-  minutes: "For, minutes",
-  token: "Operator's token",
-  tokenText: "Kept in this tab until it is closed.",
-  noActions: "No operator's token is set on the controller (api.operator_token): this page can only watch.",
-  accepted: (cycle) => `In force since cycle ${cycle}.`,
-  handed: "Handed to the controller.",
-  failed: (why) => `Not done: ${why}`,
-  unreachable: "the controller did not answer",
-
-  s: "s", min: "min", h: "h",
-};
+// A text with its {places} filled.
+export const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");

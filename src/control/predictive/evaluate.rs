@@ -76,15 +76,16 @@ impl OperatingPoint {
 
 /// Power of everything but the heat rejection, kW.
 #[derive(Debug, Clone, Copy, Default)]
-struct Power {
-    cdus: f64,
-    air: f64,
-    pumps: f64,
+#[expect(clippy::struct_field_names, reason = "units are in names")]
+pub(super) struct Power {
+    pub cdus_kw: f64,
+    pub air_kw: f64,
+    pub pumps_kw: f64,
 }
 
 impl Power {
-    fn sum(&self) -> f64 {
-        self.cdus + self.air + self.pumps
+    pub(super) fn sum(&self) -> f64 {
+        self.cdus_kw + self.air_kw + self.pumps_kw
     }
 }
 
@@ -122,8 +123,9 @@ impl<'a> Trial<'a> {
         let unknown = |what: &str| format!("{} {what}", unit.name);
         let prices = &site.prices;
         let hour = view.now.local_hour();
-        let carbon = prices.carbon_g_per_kwh_at(hour) / 1000.0 * prices.carbon_per_kg;
-        let price = prices.energy_at(hour) + carbon;
+        let wall_ms = view.now.wall_ms;
+        let carbon = site.carbon_g_per_kwh(wall_ms, hour) / 1000.0 * prices.carbon_per_kg;
+        let price = site.energy_price(wall_ms, hour) + carbon;
         let per_kwh = 1000.0 * price.max(LEAST_PRICE);
         let water_kwh = (prices.water_per_m3 / per_kwh, prices.sewer_per_m3 / per_kwh);
         let equipment = Equipment::new(site, id, learned, outdoors, water_kwh)?;
@@ -182,9 +184,9 @@ impl<'a> Trial<'a> {
         short += (flow_lpm / facility::rated_flow_lpm(self.unit) - 1.0).clamp(0.0, 1.0);
         let header_kpa = needed_kpa.clamp(self.header.min, self.header.max);
         let power = Power {
-            cdus: cdus.iter().map(|cdu| cdu.pump_kw).sum(),
-            air: rooms.iter().map(|room| room.fan_kw).sum(),
-            pumps: self.pumps_kw(flow_lpm, header_kpa),
+            cdus_kw: cdus.iter().map(|cdu| cdu.pump_kw).sum(),
+            air_kw: rooms.iter().map(|room| room.fan_kw).sum(),
+            pumps_kw: self.pumps_kw(flow_lpm, header_kpa),
         };
         let (rejecting, export, costs) = self.shared(water_c, flow_lpm, &power, stages);
         OperatingPoint {
@@ -247,7 +249,7 @@ impl<'a> Trial<'a> {
     }
 
     /// Power of the pumps that the skid comes to run, kW; one more where that is cheaper and stays.
-    fn pumps_kw(&self, flow_lpm: f64, header_kpa: f64) -> f64 {
+    pub(super) fn pumps_kw(&self, flow_lpm: f64, header_kpa: f64) -> f64 {
         let count = facility::staged_pumps(self.unit, self.pumps, flow_lpm, header_kpa);
         let kw = |count: f64| facility::pump_kw(self.unit, count, flow_lpm, header_kpa);
         let stays = count < self.unit.nameplate.pumps as f64
@@ -261,7 +263,13 @@ impl<'a> Trial<'a> {
     }
 
     /// Heat rejection, heat export and the cost of a flow of water that leaves at `water_c`.
-    fn shared(&self, water_c: f64, flow_lpm: f64, power: &Power, stages: &Stages) -> (Rejecting, Vec<f64>, Costs) {
+    pub(super) fn shared(
+        &self,
+        water_c: f64,
+        flow_lpm: f64,
+        power: &Power,
+        stages: &Stages,
+    ) -> (Rejecting, Vec<f64>, Costs) {
         let prices = &self.view.site.prices;
         let rooms_kw = air_heat_kw(self.view, |band| band.mean_kw[COST_HORIZON]) * self.unit.air_units.len() as f64;
         let heat_kw = self.racks_kw() + rooms_kw + power.sum();
@@ -270,11 +278,11 @@ impl<'a> Trial<'a> {
         let rejected_kw = (heat_kw - reused_kw - self.stored_kw).max(0.0);
         let rejecting = self.equipment.cheapest(water_c, rejected_kw, flow_lpm, stages);
         let costs = Costs {
-            cdu_pumps: power.cdus * self.price,
-            facility_pumps: power.pumps * self.price,
+            cdu_pumps: power.cdus_kw * self.price,
+            facility_pumps: power.pumps_kw * self.price,
             rejection_fans: rejecting.fans_kw * self.price,
             chillers: rejecting.chillers_kw * self.price,
-            air_fans: power.air * self.price,
+            air_fans: power.air_kw * self.price,
             water: (rejecting.makeup_l_per_h * prices.water_per_m3 + rejecting.blowdown_l_per_h * prices.sewer_per_m3)
                 / 1000.0,
             heat_sold: reused_kw * prices.heat_per_kwh,
@@ -298,16 +306,16 @@ impl<'a> Trial<'a> {
             let kpa = release(bounds(site, points.secondary_differential_pressure_setpoint))?;
             let supply_c = release(bounds(site, points.secondary_supply_temperature_setpoint))?;
             let (pump_kw, primary_lpm) = ladder.as_set(kpa, supply_c, water_c);
-            power.cdus += pump_kw;
+            power.cdus_kw += pump_kw;
             flow_lpm += primary_lpm;
         }
         for id in &self.unit.air_units {
             let unit = &site.air_units[id.0];
             let speed = release(bounds(site, unit.points.fan_speed_setpoint))?;
-            power.air += room::fan_kw(self.view, self.learned, id.0, speed);
+            power.air_kw += room::fan_kw(self.view, self.learned, id.0, speed);
             flow_lpm += room::cheapest(self.view, self.learned, id.0, water_c, 0.0).water_lpm;
         }
-        power.pumps = self.pumps_kw(flow_lpm, self.header.release);
+        power.pumps_kw = self.pumps_kw(flow_lpm, self.header.release);
         let mut all = self.equipment.stages();
         all.units = *all.units.end()..=*all.units.end();
         Some(self.shared(water_c, flow_lpm, &power, &all).2)

@@ -16,6 +16,7 @@
 //! | `drift` | how well the model explains the meters |
 //! | `relief` | meeting a load target |
 //! | `worth` | what limits cost |
+//! | `what_if` | what the plant would cost with other ratios, for advice |
 //! | `report` | the reasons, for a person |
 //!
 //! Once a minute the whole operating point is chosen anew. In between, each cycle recomputes what the fresh forecast
@@ -35,6 +36,7 @@ mod relief;
 mod report;
 mod room;
 mod staging;
+pub(super) mod what_if;
 mod worth;
 
 use super::{Setpoints, Strategy, View, value};

@@ -9,6 +9,7 @@ pub fn warnings(site: &Site) -> Vec<String> {
     sizes(site, &mut warnings);
     meters(site, &mut warnings);
     settings(site, &mut warnings);
+    feed(site, &mut warnings);
     warnings
 }
 
@@ -163,6 +164,19 @@ fn settings(site: &Site, warnings: &mut Vec<String>) {
         warnings.push(format!(
             "api.listen = {}: the page can be reached from other machines, unencrypted",
             site.api.listen
+        ));
+    }
+}
+
+/// A token that goes over a network in the open.
+fn feed(site: &Site, warnings: &mut Vec<String>) {
+    let (WorkloadSettings::Slurmrestd { url, .. } | WorkloadSettings::Kubernetes { url, .. }) = &site.workload else {
+        return;
+    };
+    let local = ["http://127.", "http://localhost:", "http://[::1]:", "https://"];
+    if !local.iter().any(|start| url.starts_with(start)) {
+        warnings.push(format!(
+            "workload.url = {url}: the token and the queue pass unencrypted"
         ));
     }
 }

@@ -1,8 +1,9 @@
 //! Samples through the store: what goes in comes out, from memory and from disk.
 
 use super::*;
-use crate::site::load_embedded;
+use crate::site::{PointId, load_embedded};
 use crate::snapshot::{Quality, Reading};
+use samples::RAW;
 
 fn demo() -> Site {
     load_embedded("demo").unwrap().unwrap()
@@ -40,12 +41,18 @@ fn feed(store: &mut Store, site: &Site, cycles: std::ops::Range<u64>) {
     }
 }
 
+/// The name of a point.
+fn name(site: &Site, point: usize) -> SeriesName {
+    let spec = &site.points[point];
+    SeriesName::point(&spec.tag, spec.unit.symbol())
+}
+
 /// The samples of a point, one a step of 5 s.
 fn samples(store: &Store, point: usize, cycles: std::ops::Range<u64>) -> Vec<u64> {
     let (from_ms, to_ms) = (now(cycles.start * 5).wall_ms - 10, now(cycles.end * 5).wall_ms - 10);
     let count = usize::try_from(cycles.end - cycles.start).unwrap();
     store
-        .series(PointId(point), from_ms, to_ms, count)
+        .series(&name(&demo(), point), from_ms, to_ms, count)
         .iter()
         .map(|step| step.mean.to_bits())
         .collect()
@@ -80,7 +87,7 @@ fn samples_come_back_bit_for_bit_from_memory_and_from_disk() {
     let (_, verified) = verify(dir.path()).unwrap();
     assert_eq!(
         verified.entries, 3,
-        "two chunks of ten minutes, and the rest on closing"
+        "one chunk at the quarter of an hour, and the rest at each closing"
     );
 }
 
@@ -107,28 +114,31 @@ fn a_reading_seen_twice_is_kept_once_and_bad_ones_do_not_count() {
     });
     store.append_samples(&site, &Snapshot { now: now(8), ..again }).unwrap();
     let (from_ms, to_ms) = (now(0).wall_ms, now(100).wall_ms);
-    let all = |point| store.series(PointId(point), from_ms, to_ms, 1);
+    let all = |point| store.series(&name(&site, point), from_ms, to_ms, 1);
+    let bucket = |count, covered_percent, mean, min, max| Bucket {
+        ms: from_ms,
+        count,
+        covered_percent,
+        mean,
+        min,
+        max,
+        last: max,
+    };
+    let one = value(0, 1);
+    assert_eq!(all(0), [bucket(1, 0, one, one, one)]);
+    let (low, high) = (value(3, 1), value(3, 1) + 2.0);
+    assert_eq!(all(3), [bucket(2, 3, low.midpoint(high), low, high)]);
+    assert_eq!(store.series(&name(&site, 0), to_ms, from_ms, 10), []);
+    assert_eq!(store.series(&SeriesName::new("nothing", &[]), from_ms, to_ms, 10), []);
     assert_eq!(
-        all(0),
-        [Bucket {
-            ms: from_ms,
-            mean: value(0, 1),
-            min: value(0, 1),
-            max: value(0, 1)
-        }]
+        store.last(&name(&site, 3), from_ms).map(|last| last.value.to_bits()),
+        Some(high.to_bits())
     );
-    let low = value(3, 1);
     assert_eq!(
-        all(3),
-        [Bucket {
-            ms: from_ms,
-            mean: (low + (low + 2.0)) / 2.0,
-            min: low,
-            max: low + 2.0
-        }]
+        store.last(&name(&site, 0), from_ms).map(|last| last.value.to_bits()),
+        Some(one.to_bits())
     );
-    assert_eq!(store.series(PointId(0), to_ms, from_ms, 10), []);
-    assert_eq!(store.series(PointId(9999), from_ms, to_ms, 10), []);
+    assert_eq!(store.last(&name(&site, 0), to_ms), None);
 }
 
 #[test]
@@ -141,24 +151,107 @@ fn points_are_found_by_tag_after_the_configuration_changed() {
     let mut store = open(dir.path());
     feed(&mut store, &site, 10..20);
     assert_eq!(site.point(&tag), Some(PointId(last)));
-    let found = samples(&store, last, 0..20);
-    assert_eq!(found[..10], given(0, 0..10)[..], "by its tag in the old layout");
-    assert_eq!(found[10..], given(last, 10..20)[..], "by its place in the new one");
+    let found = samples(&store, 0, 0..20);
+    assert_eq!(
+        found[..10],
+        given(0, 0..10)[..],
+        "by its place in the old configuration"
+    );
+    assert_eq!(found[10..], given(last, 10..20)[..], "by its tag in the new one");
+}
+
+/// A copy of a store's directory, as a crash would leave it.
+fn crashed(dir: &Path) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        let to = copy.path().join(path.file_name().unwrap());
+        if path.is_dir() {
+            fs::create_dir(&to).unwrap();
+            for file in fs::read_dir(&path).unwrap() {
+                let file = file.unwrap().path();
+                fs::copy(&file, to.join(file.file_name().unwrap())).unwrap();
+            }
+        } else {
+            fs::copy(&path, to).unwrap();
+        }
+    }
+    copy
 }
 
 #[test]
-fn a_crash_takes_no_more_than_the_open_chunk() {
-    let (site, dir, crashed) = (demo(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+fn a_crash_takes_nothing_that_was_acknowledged() {
+    let (site, dir) = (demo(), tempfile::tempdir().unwrap());
     let mut store = open(dir.path());
-    feed(&mut store, &site, 0..200);
-    fs::create_dir(crashed.path().join(SAMPLES)).unwrap();
-    for (_, file) in segment::list(&dir.path().join(SAMPLES)).unwrap() {
-        fs::copy(&file, crashed.path().join(SAMPLES).join(file.file_name().unwrap())).unwrap();
+    // Before, at and after the end of a chunk.
+    let mut fed = 0;
+    for cycles in [3, 170, 172, 173, 174, 200, 360] {
+        feed(&mut store, &site, fed..cycles);
+        fed = cycles;
+        let copy = crashed(dir.path());
+        let survivor = open(copy.path());
+        for point in [0, 1, 2] {
+            assert_eq!(
+                samples(&survivor, point, 0..cycles),
+                given(point, 0..cycles),
+                "after {cycles} cycles"
+            );
+        }
+        drop(survivor);
+        let mut again = open(copy.path());
+        feed(&mut again, &site, cycles..cycles + 5);
+        assert_eq!(
+            samples(&again, 1, 0..cycles + 5),
+            given(1, 0..cycles + 5),
+            "nothing is there twice"
+        );
     }
-    let mut survivor = open(crashed.path());
-    feed(&mut survivor, &site, 200..201);
-    let kept = samples(&survivor, 0, 0..200);
-    assert_eq!(kept, given(0, 0..121), "120 cycles of 5 s are ten minutes");
+}
+
+#[test]
+fn a_crash_between_a_chunk_and_its_log_doubles_nothing() {
+    let (site, dir) = (demo(), tempfile::tempdir().unwrap());
+    let mut store = open(dir.path());
+    feed(&mut store, &site, 0..20);
+    let copy = crashed(dir.path());
+    store.flush().unwrap();
+    let chunk = segment::path(Path::new(RAW), 1);
+    fs::copy(dir.path().join(&chunk), copy.path().join(&chunk)).unwrap();
+    let mut survivor = open(copy.path());
+    feed(&mut survivor, &site, 20..21);
+    let (from_ms, to_ms) = (now(0).wall_ms - 10, now(105).wall_ms);
+    let all = survivor.series(&name(&site, 0), from_ms, to_ms, 1);
+    assert_eq!(all[0].count, 21);
+}
+
+#[test]
+fn figures_are_kept_beside_the_points_though_their_list_changes() {
+    let dir = tempfile::tempdir().unwrap();
+    let figures: [&[(&str, &str, f64)]; 4] = [
+        &[("a", "1", 1.0), ("b", "1", 2.0), ("b", "2", 3.0)],
+        &[("a", "1", 1.25), ("b", "2", 3.25)],
+        &[("new", "1", 7.0), ("a", "1", 1.123_456_7), ("b", "2", f64::NAN)],
+        &[("a", "1", 4.0)],
+    ];
+    let mut store = open(dir.path());
+    for (cycle, list) in (0..).zip(figures) {
+        let each = |take: TakeFigure<'_>| {
+            list.iter()
+                .for_each(|(family, label, value)| take(family, &[("of", label)], *value));
+        };
+        store.append_figures(now(cycle * 5), each).unwrap();
+    }
+    drop(store);
+    let store = open(dir.path());
+    let values = |family: &str, label: &str| -> Vec<f64> {
+        let name = SeriesName::new(family, &[("of", label)]);
+        let steps = store.series(&name, now(0).wall_ms, now(20).wall_ms, 4);
+        steps.iter().map(|step| step.mean).collect()
+    };
+    assert_eq!(values("a", "1"), [1.0, 1.25, 1.1235, 4.0]);
+    assert_eq!(values("b", "1"), [2.0]);
+    assert_eq!(values("b", "2"), [3.0, 3.25]);
+    assert_eq!(values("new", "1"), [7.0]);
 }
 
 #[test]
@@ -192,7 +285,7 @@ fn without_a_directory_a_day_stays_in_memory() {
         store.append_samples(&site, &snapshot).unwrap();
     }
     let (from_ms, to_ms) = (now(0).wall_ms, now(cycles * 5).wall_ms);
-    let steps = store.series(PointId(1), from_ms, to_ms, 48);
+    let steps = store.series(&name(&site, 1), from_ms, to_ms, 48);
     assert!((24..=26).contains(&steps.len()), "{} hours", steps.len());
     assert_eq!(steps.last().unwrap().ms, from_ms + 47 * 3_600_000);
 }
