@@ -52,6 +52,7 @@ fn heat(site: &Site) -> HeatForecast {
     let band = |kw: f64| HeatBand {
         now_kw: kw,
         mean_kw: [kw; HORIZONS],
+        lower_kw: [0.8 * kw; HORIZONS],
         upper_kw: [1.2 * kw; HORIZONS],
     };
     HeatForecast {
@@ -63,6 +64,8 @@ fn heat(site: &Site) -> HeatForecast {
             .collect(),
         racks: site.racks.iter().map(|_| band(240.0)).collect(),
         notes: Vec::new(),
+        demotions: Vec::new(),
+        covered: [None; HORIZONS],
     }
 }
 

@@ -6,6 +6,8 @@
 mod check;
 #[cfg(feature = "sim")]
 mod demo;
+#[cfg(feature = "sim")]
+mod forecast;
 mod logging;
 #[cfg(feature = "sim")]
 mod matrix;
@@ -51,6 +53,9 @@ enum Command {
     /// Run strategies against a simulated plant in virtual time and compare them.
     #[cfg(feature = "sim")]
     Trial(trial::Args),
+    /// Hold the forecast against traces.
+    #[cfg(feature = "sim")]
+    Forecast(forecast::Args),
     /// Train a model of job power from finished jobs.
     Train(train::Args),
     /// Print the energy, water, heat, carbon and cost of each recorded day.
@@ -95,6 +100,8 @@ pub fn run() -> ExitCode {
         Command::Check(args) => check::run(&args),
         #[cfg(feature = "sim")]
         Command::Trial(args) => trial::run(&args),
+        #[cfg(feature = "sim")]
+        Command::Forecast(args) => forecast::run(&args),
         Command::Train(args) => train::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Replay(args) => replay::run(&args),

@@ -60,6 +60,7 @@ pub fn step(core: &Core, mind: &mut Mind, inputs: Inputs, now: Now) -> Outcome {
         &mut mind.forecast,
         now,
     );
+    events.extend(mind.forecast.take_events());
     let strategy = inputs.imposed.unwrap_or(mind.strategy);
     let plan = control::plan(site, strategy, &inputs.snapshot, &heat, &mut mind.control, now);
     let (commands, report) = safety::judge(

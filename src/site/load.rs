@@ -73,6 +73,14 @@ pub fn load_embedded(name: &str) -> Option<Result<Site, Vec<Mistake>>> {
     ))
 }
 
+/// A site of a text, under neither a file's profiles nor the environment: for halls that a program lays out.
+///
+/// # Errors
+/// Every mistake of the text; `name` stands for its file.
+pub fn load_laid_out(name: &str, text: &str) -> Result<Site, Vec<Mistake>> {
+    load_text(name, text, Profiles::embedded(), Map::new())
+}
+
 /// The whole way from text to site, with the environment as a parameter.
 pub(super) fn load_text(
     name: &str,

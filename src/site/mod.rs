@@ -31,7 +31,7 @@ pub use limits::{
     ApiSettings, Authority, Band, ControlSettings, ForecastSettings, Limits, MqttSettings, Prices, SafetySettings,
     StoreSettings, StrategyKind, TariffWindow, TrimRespondSettings, WorkloadSettings,
 };
-pub use load::{Mistake, load, load_embedded};
+pub use load::{Mistake, load, load_embedded, load_laid_out};
 pub use points::{
     AirUnitPoints, CduPoints, Direction, LoopPoints, MeterPoints, Point, PointSpec, RackPoints, RejectionPoints,
     ReusePoints, WeatherPoints, WriteSpec, more_cooling,

@@ -9,7 +9,7 @@ mod request;
 mod time;
 
 pub use event::{Event, Severity};
-pub use forecast::{HORIZONS, HORIZONS_S, HeatBand, HeatForecast, HeatSource};
+pub use forecast::{Demotion, Guard, HORIZONS, HORIZONS_S, HeatBand, HeatForecast, HeatSource};
 pub use jobs::{FinishedJob, Job, JobQueue, JobState};
 pub use plan::{Author, Plan, PlanReport, PlanStatus, Setpoint};
 pub use reading::{Quality, Reading, Snapshot};

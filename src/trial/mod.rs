@@ -3,6 +3,7 @@
 //! The numbers in the README come from here. A trial walks through the same `cycle::step` as the
 //! service; only the two ends differ: readings come from the plant in process, and time is a number.
 
+pub mod backtest;
 mod clock;
 mod contender;
 mod disturbance;
