@@ -60,6 +60,7 @@ fn heat(site: &Site) -> HeatForecast {
     let band = |kw: f64| HeatBand {
         now_kw: kw,
         mean_kw: [kw; HORIZONS],
+        lower_kw: [0.8 * kw; HORIZONS],
         upper_kw: [1.2 * kw; HORIZONS],
     };
     HeatForecast {
@@ -71,6 +72,8 @@ fn heat(site: &Site) -> HeatForecast {
             .collect(),
         racks: site.racks.iter().map(|_| band(240.0)).collect(),
         notes: Vec::new(),
+        demotions: Vec::new(),
+        covered: [None; HORIZONS],
     }
 }
 
@@ -168,16 +171,13 @@ fn cycles(c: &mut Criterion) {
     let mut group = c.benchmark_group("one cycle of predictive with a choice, all inclusive");
     group.sample_size(10);
     for cdus in HALLS {
-        let core = Core {
-            site: Arc::new(hall(cdus)),
-            model: Arc::clone(&model),
-            fingerprints: false,
-        };
+        let core = Core::new(Arc::new(hall(cdus)), Arc::clone(&model), false);
         let inputs = |cycle: u64| Inputs {
             snapshot: snapshot(&core.site, now(cycle)),
             queue: JobQueue::default(),
             requests: Vec::new(),
             imposed: None,
+            notices: Vec::new(),
         };
         let mut mind = Mind::new(StrategyKind::Predictive);
         for cycle in 0..CYCLES {

@@ -102,6 +102,7 @@ fn heat(site: &Site) -> HeatForecast {
     let band = |kw: f64| HeatBand {
         now_kw: kw,
         mean_kw: [kw; HORIZONS],
+        lower_kw: [kw; HORIZONS],
         upper_kw: [kw; HORIZONS],
     };
     let rack = |rack: &isotherm::site::Rack| rack.nameplate.rated_kw * rack.nameplate.liquid_fraction;
@@ -110,5 +111,7 @@ fn heat(site: &Site) -> HeatForecast {
         cdus: vec![band(site.racks.iter().map(rack).sum())],
         racks: site.racks.iter().map(|unit| band(rack(unit))).collect(),
         notes: Vec::new(),
+        demotions: Vec::new(),
+        covered: [None; HORIZONS],
     }
 }

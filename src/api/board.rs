@@ -251,6 +251,8 @@ impl Board {
                 source: record.heat.source,
                 horizons_s: HORIZONS_S,
                 notes: record.heat.notes.clone(),
+                demotions: record.heat.demotions.clone(),
+                covered: record.heat.covered.map(|share| share.map(rounded)),
             },
             jobs: self.jobs(record, edges.feed),
             books: books(record),
@@ -351,6 +353,7 @@ fn band(bands: &[HeatBand], index: usize) -> HeatBand {
     let unknown = HeatBand {
         now_kw: f64::NAN,
         mean_kw: [f64::NAN; HORIZONS],
+        lower_kw: [f64::NAN; HORIZONS],
         upper_kw: [f64::NAN; HORIZONS],
     };
     bands.get(index).map_or(unknown, rounded_band)

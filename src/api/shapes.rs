@@ -3,7 +3,7 @@
 
 use crate::safety::Level;
 use crate::site::{Authority, Direction, StrategyKind};
-use crate::snapshot::{HORIZONS, HeatSource, LoadPhase, PlanStatus, Severity};
+use crate::snapshot::{Guard, HORIZONS, HeatSource, LoadPhase, PlanStatus, Severity};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -86,8 +86,27 @@ pub(super) struct HeatBand {
     now_kw: Option<f64>,
     /// Expected at each horizon.
     mean_kw: [Option<f64>; HORIZONS],
+    /// Lower bound of the interval at each horizon.
+    lower_kw: [Option<f64>; HORIZONS],
     /// Upper bound of the interval at each horizon.
     upper_kw: [Option<f64>; HORIZONS],
+}
+
+/// A guard that keeps the forecast a step down.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(super) struct Demotion {
+    /// The guard.
+    #[schemars(schema_with = "guard")]
+    guard: (),
+    /// Since when, ms on the controller's monotonic clock.
+    since_ms: u64,
+    /// A sentence with the evidence.
+    why: String,
+}
+
+fn guard(_: &mut SchemaGenerator) -> Schema {
+    one_of(&Guard::ALL)
 }
 
 /// A setpoint that safety refused or changed.

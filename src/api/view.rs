@@ -4,7 +4,7 @@ use super::shapes;
 use crate::ledger::{Account, Indicators, Totals};
 use crate::safety::Level;
 use crate::site::{Authority, StrategyKind};
-use crate::snapshot::{HeatBand, HeatSource, PlanStatus, Reading, Severity};
+use crate::snapshot::{Demotion, HeatBand, HeatSource, PlanStatus, Reading, Severity};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -307,6 +307,11 @@ pub struct ForecastView {
     pub horizons_s: [f64; crate::snapshot::HORIZONS],
     /// Notes for a person.
     pub notes: Vec<String>,
+    /// Guards that keep the forecast a step down, with the evidence.
+    #[schemars(with = "Vec<shapes::Demotion>")]
+    pub demotions: Vec<Demotion>,
+    /// Share of the readings of late that the interval of CDUs covered, by horizon; null while too few tell.
+    pub covered: [Option<f64>; crate::snapshot::HORIZONS],
 }
 
 /// The job queue.
@@ -669,6 +674,7 @@ pub(super) fn rounded_band(band: &HeatBand) -> HeatBand {
     HeatBand {
         now_kw: rounded(band.now_kw),
         mean_kw: band.mean_kw.map(rounded),
+        lower_kw: band.lower_kw.map(rounded),
         upper_kw: band.upper_kw.map(rounded),
     }
 }

@@ -30,6 +30,7 @@ impl Hall {
         let band = |kw: f64| HeatBand {
             now_kw: kw,
             mean_kw: [kw; HORIZONS],
+            lower_kw: [0.95 * kw; HORIZONS],
             upper_kw: [1.05 * kw; HORIZONS],
         };
         let rack_kw = |rack: &crate::site::Rack| load * rack.nameplate.rated_kw * rack.nameplate.liquid_fraction;
@@ -42,6 +43,8 @@ impl Hall {
                 cdus: site.cdus.iter().map(|cdu| band(cdu_kw(cdu))).collect(),
                 racks: site.racks.iter().map(|rack| band(rack_kw(rack))).collect(),
                 notes: Vec::new(),
+                demotions: Vec::new(),
+                covered: [None; HORIZONS],
             },
             state: State::default(),
         };

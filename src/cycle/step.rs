@@ -111,6 +111,7 @@ pub fn step(core: &Core, mind: &mut Mind, inputs: Inputs, now: Now) -> Outcome {
         now,
     );
     facts.expect_heat(heat.cdus.iter().map(|band| band.peak_upper_kw(AHEAD_S)));
+    events.extend(mind.forecast.take_events());
     let strategy = inputs.imposed.unwrap_or(mind.strategy);
     let plan = control::plan(site, strategy, &inputs.snapshot, &heat, &mut mind.control, now);
     events.extend(control::news(&mut mind.control));

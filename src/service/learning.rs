@@ -333,6 +333,7 @@ mod tests {
             end_ms,
             mean_gpu_w: watts(index % 4),
             peak_gpu_w: watts(index % 4) * 1.1,
+            ramp_s: None,
         }
     }
 

@@ -43,6 +43,8 @@ fn under_release_the_model_and_fixed_are_the_same() {
             cdus: Vec::new(),
             racks: Vec::new(),
             notes: Vec::new(),
+            demotions: Vec::new(),
+            covered: [None; crate::snapshot::HORIZONS],
         },
         &mut state,
         snapshot.now,

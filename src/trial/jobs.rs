@@ -62,7 +62,8 @@ fn distort(job: &mut Job, amount: f64) {
     }
 }
 
-fn jobs(scheduler: &Scheduler, epoch_ms: i64) -> Vec<Job> {
+/// The jobs of a scheduler; `epoch_ms` is the wall time of its time 0.
+pub(super) fn jobs(scheduler: &Scheduler, epoch_ms: i64) -> Vec<Job> {
     #[expect(clippy::cast_possible_truncation, reason = "milliseconds of a trial")]
     let wall = |s: f64| epoch_ms + (s * 1000.0).round() as i64;
     let names = scheduler.cluster().node_names();

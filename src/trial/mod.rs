@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 mod advised;
+pub mod backtest;
 mod clock;
 mod contender;
 mod disturbance;

@@ -151,6 +151,7 @@ fn read_job(row: &Row<'_>, zone: &TimeZone) -> Result<Option<(FinishedJob, Vec<S
         end_ms,
         mean_gpu_w: 0.0,
         peak_gpu_w: 0.0,
+        ramp_s: None,
     };
     Ok(Some((job, nodes)))
 }
