@@ -63,6 +63,8 @@ impl ActionView {
                 format!("hold a load target in {in_s:.0} s for {for_s:.0} s")
             }
             RequestKind::ClearLoadTarget => "end the load target".to_owned(),
+            RequestKind::Commission { begin: true } => "begin step tests".to_owned(),
+            RequestKind::Commission { begin: false } => "end step tests".to_owned(),
         };
         Self {
             seq,

@@ -366,6 +366,12 @@ fn control(record: &CycleRecord) -> ControlView {
         binding: plan.report.binding.clone(),
         cost_per_h: plan.report.cost_per_h.clone(),
         expected_cooling_kw: plan.report.cooling_kw,
+        as_found_per_h: plan.report.as_found_per_h,
+        worth_per_h: plan.report.worth_per_h.clone(),
+        findings: plan.report.findings.clone(),
+        model_error: plan.report.model_error,
+        commissioning: plan.report.commissioning,
+        load_target: plan.report.load_target,
         changes: record.safety.changes.clone(),
     }
 }

@@ -75,7 +75,7 @@ mod tests {
     fn what_it_remembers_is_bounded() {
         let (limiter, now) = (Limiter::new(1.0, 1.0), Instant::now());
         for number in 0..2 * u32::try_from(CALLERS).unwrap() {
-            drop(limiter.take(IpAddr::V4(Ipv4Addr::from_bits(number)), now));
+            assert!(limiter.take(IpAddr::V4(Ipv4Addr::from_bits(number)), now).is_ok());
         }
         assert_eq!(limiter.callers.lock().unwrap().len(), CALLERS);
     }

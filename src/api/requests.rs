@@ -6,7 +6,7 @@ use super::shapes;
 use crate::alarms::SHELVE_MAX_S;
 use crate::cycle::CycleRecord;
 use crate::site::{Authority, Site, StrategyKind, ZoneId};
-use crate::snapshot::{Author, Request, RequestKind};
+use crate::snapshot::{Author, LoadLimit, Request, RequestKind};
 use axum::http::StatusCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -47,6 +47,26 @@ pub(super) enum Body {
     SetStrategy {
         #[schemars(schema_with = "shapes::strategy")]
         strategy: StrategyKind,
+        #[serde(default)]
+        why: String,
+    },
+    /// Keep the power of cooling at or below `cooling_kw`, or cut it by the share `cut`, from `in_s` seconds on.
+    SetLoadTarget {
+        cooling_kw: Option<f64>,
+        cut: Option<f64>,
+        in_s: f64,
+        for_s: f64,
+        #[serde(default)]
+        why: String,
+    },
+    /// End a load target.
+    ClearLoadTarget {
+        #[serde(default)]
+        why: String,
+    },
+    /// Begin step tests from which the model learns the plant, or end them.
+    Commission {
+        begin: bool,
         #[serde(default)]
         why: String,
     },
@@ -103,7 +123,7 @@ pub(super) enum Body {
 }
 
 /// What the bodies look like, for the error messages.
-const FORMS: &str = r#"{"kind": "override", "tag": "cdu1.secondary_supply_temperature_setpoint", "value": 30, "for_s": 1800}, {"kind": "clear_override", "tag": ...}, {"kind": "set_authority", "zone": ..., "authority": "observe"|"advise"|"bounded"|"full"}, {"kind": "set_strategy", "strategy": "fixed"|"trim_respond"|"predictive"}, {"kind": "acknowledge", "alarm": 12}, {"kind": "shelve", "alarm": 12, "for_s": 3600}, {"kind": "unshelve", "alarm": 12}, {"kind": "take_advice", "advice": 3}, {"kind": "decline_advice", "advice": 3}, {"kind": "accept_plan", "zone": ..., "for_s": 1800}, {"kind": "decline_plan", "zone": ...} or {"kind": "stop"}"#;
+const FORMS: &str = r#"{"kind": "override", "tag": "cdu1.secondary_supply_temperature_setpoint", "value": 30, "for_s": 1800}, {"kind": "clear_override", "tag": ...}, {"kind": "set_authority", "zone": ..., "authority": "observe"|"advise"|"bounded"|"full"}, {"kind": "set_strategy", "strategy": "fixed"|"trim_respond"|"predictive"}, {"kind": "set_load_target", "cut": 0.15, "in_s": 900, "for_s": 1800} (or "cooling_kw": 120 in place of "cut"), {"kind": "clear_load_target"}, {"kind": "commission", "begin": true}, {"kind": "acknowledge", "alarm": 12}, {"kind": "shelve", "alarm": 12, "for_s": 3600}, {"kind": "unshelve", "alarm": 12}, {"kind": "take_advice", "advice": 3}, {"kind": "decline_advice", "advice": 3}, {"kind": "accept_plan", "zone": ..., "for_s": 1800}, {"kind": "decline_plan", "zone": ...} or {"kind": "stop"}"#;
 
 /// The request in a body, by its author.
 pub(super) fn parse(site: &Site, person: &Person, body: &[u8]) -> Result<Request, Problem> {
@@ -119,6 +139,15 @@ pub(super) fn parse(site: &Site, person: &Person, body: &[u8]) -> Result<Request
             let zone = zone_of(site, &zone)?;
             (RequestKind::SetAuthority { zone, authority }, why)
         }
+        Body::SetLoadTarget {
+            cooling_kw,
+            cut,
+            in_s,
+            for_s,
+            why,
+        } => (load_target_of(cooling_kw, cut, in_s, for_s)?, why),
+        Body::ClearLoadTarget { why } => (RequestKind::ClearLoadTarget, why),
+        Body::Commission { begin, why } => (RequestKind::Commission { begin }, why),
         Body::Acknowledge { alarm, why } => (RequestKind::Acknowledge { alarm }, why),
         Body::Shelve { alarm, for_s, why } => {
             let for_s = lasting("an alarm on the shelf", for_s, SHELVE_MAX_S)?;
@@ -140,13 +169,14 @@ pub(super) fn parse(site: &Site, person: &Person, body: &[u8]) -> Result<Request
         Body::Stop { why } => (RequestKind::Stop, why),
     };
     let need = match &kind {
-        RequestKind::SetStrategy { .. } => Role::Engineer,
+        RequestKind::SetStrategy { .. } | RequestKind::Commission { begin: true } => Role::Engineer,
         RequestKind::SetAuthority { authority, .. } if *authority > Authority::Advise => Role::Engineer,
         RequestKind::SetAuthority { .. }
         | RequestKind::Override { .. }
         | RequestKind::ClearOverride { .. }
         | RequestKind::SetLoadTarget { .. }
         | RequestKind::ClearLoadTarget
+        | RequestKind::Commission { begin: false }
         | RequestKind::Acknowledge { .. }
         | RequestKind::Shelve { .. }
         | RequestKind::Unshelve { .. }
@@ -212,6 +242,26 @@ fn override_of(site: &Site, tag: &str, value: f64, for_s: f64) -> Result<Request
     }
     let for_s = lasting("an override", for_s, site.safety.override_max_s)?;
     Ok(RequestKind::Override { point, value, for_s })
+}
+
+fn load_target_of(cooling_kw: Option<f64>, cut: Option<f64>, in_s: f64, for_s: f64) -> Result<RequestKind, Problem> {
+    let limit = match (cooling_kw, cut) {
+        (Some(kw), None) if kw > 0.0 && kw.is_finite() => LoadLimit::Kilowatts(kw),
+        (None, Some(cut)) if (0.0..=0.9).contains(&cut) => LoadLimit::Cut(cut),
+        _ => {
+            return Err(Problem::bad_request(
+                "a load target needs one limit: send `cooling_kw` above 0, or `cut` from 0 to 0.9".to_owned(),
+            ));
+        }
+    };
+    if !(0.0..=86_400.0).contains(&in_s) || !(60.0..=86_400.0).contains(&for_s) {
+        return Err(Problem::bad_request(
+            "a load target begins within a day and lasts a minute to a day: send `in_s` from 0 to 86400 and `for_s` \
+             from 60 to 86400"
+                .to_owned(),
+        ));
+    }
+    Ok(RequestKind::SetLoadTarget { limit, in_s, for_s })
 }
 
 fn unknown_tag(tag: &str) -> Problem {
@@ -286,6 +336,20 @@ impl Answer {
                     ));
                 }
             }
+            RequestKind::SetLoadTarget { .. } => {
+                answer.accepted = record.plan.report.load_target.is_some();
+                answer.note_code("request_refused", record);
+                if record.plan.strategy != StrategyKind::Predictive {
+                    answer.notes.push("only predictive holds a load target".to_owned());
+                }
+            }
+            RequestKind::ClearLoadTarget => answer.accepted = record.plan.report.load_target.is_none(),
+            RequestKind::Commission { begin } => {
+                answer.accepted = record.plan.report.commissioning.is_some() == begin;
+                if begin && record.plan.strategy != StrategyKind::Predictive {
+                    answer.notes.push("only predictive tests a plant".to_owned());
+                }
+            }
             RequestKind::AcceptPlan { zone, .. } | RequestKind::DeclinePlan { zone } => {
                 answer.of_events(
                     &site
@@ -303,7 +367,6 @@ impl Answer {
             RequestKind::TakeAdvice { advice } | RequestKind::DeclineAdvice { advice } => {
                 answer.of_events(&format!("advice {advice}"), record);
             }
-            RequestKind::SetLoadTarget { .. } | RequestKind::ClearLoadTarget => answer.accepted = true,
             RequestKind::Stop => {
                 answer.accepted = record
                     .safety
@@ -313,6 +376,11 @@ impl Answer {
             }
         }
         answer
+    }
+
+    fn note_code(&mut self, code: &str, record: &CycleRecord) {
+        let events = record.events.iter().filter(|event| event.code == code);
+        self.notes.extend(events.map(|event| event.text.clone()));
     }
 
     /// It was taken unless the cycle says that it was asked in vain.

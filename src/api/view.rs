@@ -142,6 +142,22 @@ pub struct ControlView {
     pub cost_per_h: Vec<(String, f64)>,
     /// Expected cooling power, kW.
     pub expected_cooling_kw: Option<f64>,
+    /// What the plant as found would cost per hour now, on the same model.
+    pub as_found_per_h: Option<f64>,
+    /// What one more of something would save per hour: name and money.
+    #[schemars(with = "Vec<(String, Option<f64>)>")]
+    pub worth_per_h: Vec<(String, f64)>,
+    /// Equipment that is not what it should be.
+    #[schemars(with = "Vec<shapes::Finding>")]
+    pub findings: Vec<crate::snapshot::Finding>,
+    /// How far the model is off the metered power of cooling, as a share.
+    pub model_error: Option<f64>,
+    /// Step tests that are under way.
+    #[schemars(with = "Option<shapes::Commissioning>")]
+    pub commissioning: Option<crate::snapshot::Commissioning>,
+    /// The load target that is announced or in force.
+    #[schemars(with = "Option<shapes::LoadReport>")]
+    pub load_target: Option<crate::snapshot::LoadReport>,
     /// Setpoints that safety refused or changed.
     #[schemars(with = "Vec<shapes::Change>")]
     pub changes: Vec<crate::safety::Change>,

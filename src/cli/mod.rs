@@ -69,7 +69,7 @@ enum Command {
     Commission(commission::Args),
     /// Run strategies against a simulated plant in virtual time and compare them.
     #[cfg(feature = "sim")]
-    Trial(trial::Args),
+    Trial(Box<trial::Args>),
     /// Break a simulated plant in every known way, with the controller and without it.
     #[cfg(feature = "sim")]
     Faults(faults::Args),

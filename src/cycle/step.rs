@@ -93,6 +93,14 @@ pub fn step(core: &Core, mind: &mut Mind, inputs: Inputs, now: Now) -> Outcome {
     let mut events = inputs.notices.clone();
     events.extend(adopt_strategy(mind, &inputs.requests));
 
+    events.extend(control::hear(
+        site,
+        &inputs.snapshot,
+        &inputs.requests,
+        &mut mind.control,
+        now,
+    ));
+
     let mut facts = safety::assess(site, &inputs.snapshot, &mut mind.safety, now);
     let heat = forecast::forecast(
         site,

@@ -32,7 +32,9 @@ impl Queue {
         }
         let mut jobs = self.jobs.clone();
         if let Some(fault) = world.faults().active(Kind::BadForecast).next() {
-            jobs.iter_mut().for_each(|job| distort(job, fault.amount));
+            for job in &mut jobs {
+                distort(job, fault.amount);
+            }
         }
         JobQueue {
             mono_ms: self.read_ms,

@@ -97,7 +97,7 @@ pub(crate) async fn serve(site: Site) -> Hall {
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
     let server = tokio::spawn(api::serve(listener, shared.behind(access), async move {
-        drop(stopped.await)
+        drop(stopped.await);
     }));
     Hall {
         site,

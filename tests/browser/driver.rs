@@ -1,4 +1,4 @@
-//! A small WebDriver client (W3C) for a real Chromium: what a person does with mouse and keyboard, and what the page shows.
+//! A small `WebDriver` client (W3C) for a real Chromium: what a person does with mouse and keyboard, and what the page shows.
 
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read};

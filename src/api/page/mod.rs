@@ -147,7 +147,7 @@ mod tests {
         let english = tables["en"].as_object().unwrap();
         let code: String = FILES
             .iter()
-            .filter(|(path, ..)| path.ends_with(".js"))
+            .filter(|(_, kind, _)| *kind == JAVASCRIPT)
             .map(|(.., content)| *content)
             .collect();
         let mut used = BTreeSet::new();
