@@ -1,11 +1,13 @@
 //! What an operator may ask, and the answer from the record of the cycle that took it.
 
+use super::people::{Person, Role};
 use super::problem::Problem;
 use super::shapes;
 use crate::alarms::SHELVE_MAX_S;
 use crate::cycle::CycleRecord;
 use crate::site::{Authority, Site, StrategyKind, ZoneId};
 use crate::snapshot::{Author, Request, RequestKind};
+use axum::http::StatusCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -104,7 +106,7 @@ pub(super) enum Body {
 const FORMS: &str = r#"{"kind": "override", "tag": "cdu1.secondary_supply_temperature_setpoint", "value": 30, "for_s": 1800}, {"kind": "clear_override", "tag": ...}, {"kind": "set_authority", "zone": ..., "authority": "observe"|"advise"|"bounded"|"full"}, {"kind": "set_strategy", "strategy": "fixed"|"trim_respond"|"predictive"}, {"kind": "acknowledge", "alarm": 12}, {"kind": "shelve", "alarm": 12, "for_s": 3600}, {"kind": "unshelve", "alarm": 12}, {"kind": "take_advice", "advice": 3}, {"kind": "decline_advice", "advice": 3}, {"kind": "accept_plan", "zone": ..., "for_s": 1800}, {"kind": "decline_plan", "zone": ...} or {"kind": "stop"}"#;
 
 /// The request in a body, by its author.
-pub(super) fn parse(site: &Site, body: &[u8]) -> Result<Request, Problem> {
+pub(super) fn parse(site: &Site, person: &Person, body: &[u8]) -> Result<Request, Problem> {
     let body: Body = serde_json::from_slice(body)
         .map_err(|error| Problem::bad_request(format!("the body is not a request ({error}): send one of {FORMS}")))?;
     let (kind, why) = match body {
@@ -137,13 +139,40 @@ pub(super) fn parse(site: &Site, body: &[u8]) -> Result<Request, Problem> {
         Body::SetStrategy { strategy, why } => (RequestKind::SetStrategy { strategy }, why),
         Body::Stop { why } => (RequestKind::Stop, why),
     };
+    let need = match &kind {
+        RequestKind::SetStrategy { .. } => Role::Engineer,
+        RequestKind::SetAuthority { authority, .. } if *authority > Authority::Advise => Role::Engineer,
+        RequestKind::SetAuthority { .. }
+        | RequestKind::Override { .. }
+        | RequestKind::ClearOverride { .. }
+        | RequestKind::SetLoadTarget { .. }
+        | RequestKind::ClearLoadTarget
+        | RequestKind::Acknowledge { .. }
+        | RequestKind::Shelve { .. }
+        | RequestKind::Unshelve { .. }
+        | RequestKind::TakeAdvice { .. }
+        | RequestKind::DeclineAdvice { .. }
+        | RequestKind::AcceptPlan { .. }
+        | RequestKind::DeclinePlan { .. }
+        | RequestKind::Stop => Role::Operator,
+    };
+    if person.role < need {
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            format!(
+                "`{}` is a {}; an engineer changes the strategy and raises authority",
+                person.name,
+                person.role.name()
+            ),
+        ));
+    }
     if why.chars().count() > WHY_MAX {
         return Err(Problem::bad_request(format!(
             "`why` is longer than {WHY_MAX} characters: say it shorter"
         )));
     }
     Ok(Request {
-        author: Author::Operator(site.api.operator_name.clone()),
+        author: Author::Operator(person.name.clone()),
         kind,
         why,
     })
@@ -187,6 +216,19 @@ fn override_of(site: &Site, tag: &str, value: f64, for_s: f64) -> Result<Request
 
 fn unknown_tag(tag: &str) -> Problem {
     Problem::bad_request(format!("there is no point `{tag}`: send a tag of /api/v1/points"))
+}
+
+/// The request in a body as an engineer sends it, or a sentence on what to send instead: what a client or a fuzzer may try
+/// without a server.
+///
+/// # Errors
+/// That sentence.
+pub fn read_request(site: &Site, body: &[u8]) -> Result<Request, String> {
+    let person = Person {
+        name: site.api.operator_name.clone(),
+        role: Role::Engineer,
+    };
+    parse(site, &person, body).map_err(|problem| problem.detail().to_owned())
 }
 
 /// What became of a request in the cycle that took it.
@@ -261,6 +303,7 @@ impl Answer {
             RequestKind::TakeAdvice { advice } | RequestKind::DeclineAdvice { advice } => {
                 answer.of_events(&format!("advice {advice}"), record);
             }
+            RequestKind::SetLoadTarget { .. } | RequestKind::ClearLoadTarget => answer.accepted = true,
             RequestKind::Stop => {
                 answer.accepted = record
                     .safety

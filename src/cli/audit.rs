@@ -3,7 +3,7 @@
 use super::{Failure, count};
 use crate::cycle::{Basis, CycleRecord};
 use crate::service::Entry;
-use crate::snapshot::{Author, Request, RequestKind};
+use crate::snapshot::{Author, LoadLimit, Request, RequestKind};
 use crate::store::{self, Store, Verified};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -136,6 +136,14 @@ fn action(record: &CycleRecord, request: &Request) -> Value {
             )
         }
         RequestKind::SetStrategy { strategy } => format!("sets the strategy to {}", strategy.name()),
+        RequestKind::SetLoadTarget { limit, in_s, for_s } => {
+            let limit = match limit {
+                LoadLimit::Kilowatts(kw) => format!("at {kw:.0} kW"),
+                LoadLimit::Cut(share) => format!("{:.0} % lower", share * 100.0),
+            };
+            format!("wants cooling power {limit} in {in_s:.0} s for {for_s:.0} s")
+        }
+        RequestKind::ClearLoadTarget => "ends the load target".to_owned(),
         RequestKind::Stop => "stops Isotherm".to_owned(),
         RequestKind::Acknowledge { alarm } => format!("acknowledges alarm {alarm}"),
         RequestKind::Shelve { alarm, for_s } => format!("shelves alarm {alarm} for {for_s:.0} s"),

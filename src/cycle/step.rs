@@ -177,7 +177,7 @@ fn adopt_strategy(mind: &mut Mind, requests: &[Request]) -> Vec<Event> {
         };
         mind.strategy = strategy;
         let who = match &request.author {
-            Author::Operator(name) => name.as_str(),
+            Author::Operator(name) | Author::Bus(name) => name.as_str(),
             Author::Strategy(_) | Author::Safety | Author::Release => "the controller",
         };
         events.push(Event {

@@ -56,6 +56,8 @@ pub(super) fn hear(site: &Site, requests: &[Request], state: &mut State, notices
                 decline(state, zone),
             ),
             RequestKind::SetStrategy { .. }
+            | RequestKind::SetLoadTarget { .. }
+            | RequestKind::ClearLoadTarget
             | RequestKind::Acknowledge { .. }
             | RequestKind::Shelve { .. }
             | RequestKind::Unshelve { .. }
@@ -197,7 +199,7 @@ fn tag(site: &Site, point: PointId) -> String {
 
 fn name(author: &Author) -> &str {
     match author {
-        Author::Operator(name) => name,
+        Author::Operator(name) | Author::Bus(name) => name,
         Author::Strategy(kind) => kind.name(),
         Author::Safety => "safety",
         Author::Release => "release",

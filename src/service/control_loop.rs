@@ -150,7 +150,7 @@ impl ControlLoop {
     }
 
     fn inputs(&mut self, now: Now, imposed: bool) -> Inputs {
-        let mut requests = Vec::new();
+        let mut requests = self.field.take_requests();
         while let Ok(request) = self.requests.try_recv() {
             requests.push(request);
         }

@@ -7,6 +7,7 @@ use toml::{Table, Value};
 /// Keys whose values are secret: they do not change how the plant is run, and a hash of a short secret can be guessed.
 const SECRETS: &[(&str, &str)] = &[
     ("mqtt", "password"),
+    ("dsx.mqtt", "password"),
     ("api", "operator_token"),
     ("api", "feed_token"),
     ("workload", "token"),
@@ -17,7 +18,10 @@ const SECRETS: &[(&str, &str)] = &[
 pub(super) fn of(merged: &Table, profiles: &BTreeMap<String, String>) -> String {
     let mut merged = merged.clone();
     for (section, key) in SECRETS {
-        if let Some(table) = merged.get_mut(*section).and_then(Value::as_table_mut) {
+        let mut names = section.split('.');
+        let first = names.next().and_then(|name| merged.get_mut(name));
+        let table = names.fold(first, |value, name| value?.get_mut(name));
+        if let Some(table) = table.and_then(Value::as_table_mut) {
             table.remove(*key);
         }
     }

@@ -281,18 +281,77 @@ impl std::fmt::Debug for Secret {
     }
 }
 
+/// Files of a TLS client, PEM. Empty where there is none.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsSettings {
+    /// Authorities that sign the servers' certificates.
+    pub ca: String,
+    /// Our own certificate, where servers ask for one.
+    pub certificate: String,
+    /// Its private key.
+    pub key: String,
+}
+
+/// What holds for all Modbus devices.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModbusSettings {
+    /// For devices whose address begins with `tls://`.
+    pub tls: TlsSettings,
+}
+
+/// Version of the MQTT protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MqttVersion {
+    /// 3.1.1 (OASIS 2014), which every broker speaks.
+    #[serde(rename = "3.1.1")]
+    V311,
+    /// 5 (OASIS 2019), whose brokers say why they refuse.
+    #[serde(rename = "5")]
+    V5,
+}
+
 /// The MQTT broker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MqttSettings {
-    /// `host:port`; empty for none.
+    /// `host:port`, or `mqtts://host:port` for TLS; empty for none.
     pub broker: String,
+    /// Protocol version.
+    pub version: MqttVersion,
     /// Client id; must be unique on the broker.
     pub client_id: String,
     /// User, empty for none.
     pub username: String,
     /// Password; better set by `ISOTHERM__MQTT__PASSWORD` than in a file.
     pub password: String,
+    /// File whose first line is the password, read at each connection; instead of `password`.
+    pub password_file: String,
+    /// For a broker with `mqtts://`.
+    pub tls: TlsSettings,
+}
+
+/// The NVIDIA DSX Exchange bus.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DsxSettings {
+    /// Our identifier, as metadata names it; empty for no bus.
+    pub integration: String,
+    /// Process areas of the point on which we say that we are ready.
+    pub ready: Vec<String>,
+    /// Process areas of the point that says that the BMS's operator has enabled us.
+    pub enabled: Vec<String>,
+    /// Process areas of the point that says that the BMS has thrown us out.
+    pub kicked_out: Vec<String>,
+    /// Whether grid events are heard.
+    pub flex: bool,
+    /// Feeds whose targets concern us; empty for all.
+    pub flex_feeds: Vec<String>,
+    /// PEM file of the public keys of those whose events are believed.
+    pub flex_keys: String,
+    /// Its broker; without one it is the site's.
+    pub mqtt: MqttSettings,
 }
 
 /// The REST interface and the page.
@@ -303,6 +362,12 @@ pub struct ApiSettings {
     pub listen: String,
     /// Token that authorises operators' actions; empty: none is possible. At least 16 characters.
     pub operator_token: String,
+    /// File of further people with their roles and token hashes, which `isotherm user` makes; empty: none.
+    pub users: String,
+    /// PEM file with the certificate chain that the page and REST are served with; empty: without TLS.
+    pub tls_certificate: String,
+    /// PEM file with its key.
+    pub tls_key: String,
     /// Name under which that token's actions are recorded.
     pub operator_name: String,
     /// Token that authorises job events (a scheduler's prolog and epilog) and nothing else; empty: none is taken.

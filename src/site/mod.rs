@@ -10,6 +10,7 @@ mod bind;
 mod build;
 mod check;
 mod disclosure;
+mod endpoint;
 mod findings;
 mod grid;
 mod hash;
@@ -28,14 +29,15 @@ mod topology;
 
 pub use check::warnings;
 pub use disclosure::{Disclosure, ItMetering, LedgerSettings, Threshold};
+pub use endpoint::{Endpoint, Parity, SerialLine};
 pub use grid::{Grid, GridSettings, Moment, TimeSeries};
 pub use ids::{
     AirUnitId, CduId, DeviceId, EquipmentId, LoopId, MeterId, PointId, RackId, RejectionId, ReuseId, ZoneId,
 };
 pub use limits::{
-    ApiSettings, Authority, Band, ControlSettings, ForecastSettings, ForwardProtocol, ForwardSettings, Limits,
-    MqttSettings, Prices, ReadBack, SafetySettings, Secret, StoreSettings, StrategyKind, TariffWindow,
-    TrimRespondSettings, WorkloadSettings,
+    ApiSettings, Authority, Band, ControlSettings, DsxSettings, ForecastSettings, ForwardProtocol, ForwardSettings,
+    Limits, ModbusSettings, MqttSettings, MqttVersion, Prices, ReadBack, SafetySettings, Secret, StoreSettings,
+    StrategyKind, TariffWindow, TlsSettings, TrimRespondSettings, WorkloadSettings,
 };
 pub use load::{Mistake, load, load_embedded};
 pub use node_finder::NodeFinder;
@@ -104,8 +106,12 @@ pub struct Site {
     pub forecast: ForecastSettings,
     /// Job queue.
     pub workload: WorkloadSettings,
+    /// Modbus devices.
+    pub modbus: ModbusSettings,
     /// MQTT broker.
     pub mqtt: MqttSettings,
+    /// DSX Exchange bus.
+    pub dsx: DsxSettings,
     /// REST and page.
     pub api: ApiSettings,
     /// Local record.

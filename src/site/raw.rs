@@ -8,8 +8,9 @@ use super::topology::{
     RejectionNameplate, ReuseNameplate,
 };
 use super::{
-    ApiSettings, Authority, ControlSettings, Disclosure, ForecastSettings, ForwardSettings, GridSettings,
-    LedgerSettings, Limits, MqttSettings, Prices, SafetySettings, Secret, StoreSettings, WorkloadSettings,
+    ApiSettings, Authority, ControlSettings, Disclosure, DsxSettings, ForecastSettings, ForwardSettings, GridSettings,
+    LedgerSettings, Limits, ModbusSettings, MqttSettings, Prices, SafetySettings, Secret, StoreSettings,
+    WorkloadSettings,
 };
 use serde::Deserialize;
 use toml::{Table, Value};
@@ -23,7 +24,9 @@ pub(super) struct Raw {
     pub(super) safety: SafetySettings,
     pub(super) forecast: ForecastSettings,
     pub(super) workload: WorkloadSettings,
+    pub(super) modbus: ModbusSettings,
     pub(super) mqtt: MqttSettings,
+    pub(super) dsx: DsxSettings,
     pub(super) api: ApiSettings,
     pub(super) store: StoreSettings,
     pub(super) forward: ForwardSettings,
@@ -144,7 +147,9 @@ const SECTIONS: &[&str] = &[
     "safety",
     "forecast",
     "workload",
+    "modbus",
     "mqtt",
+    "dsx",
     "api",
     "store",
     "forward",
@@ -173,7 +178,9 @@ pub(super) fn read(findings: &Findings<'_>) -> Option<Raw> {
         safety: section(findings, "safety")?,
         forecast: section(findings, "forecast")?,
         workload: workload(findings, section(findings, "workload")?),
+        modbus: section(findings, "modbus")?,
         mqtt: section(findings, "mqtt")?,
+        dsx: section(findings, "dsx")?,
         api: section(findings, "api")?,
         store: section(findings, "store")?,
         forward: section(findings, "forward")?,
