@@ -33,7 +33,10 @@ fn a_trials_books_are_within_class_and_close() {
     let (from, to) = span(&gathered).unwrap();
     let report = make(&site, Period::between("all", from, to), &gathered);
     let it = trial.runs[0].truth.iter().find(|truth| truth.name == "it_kwh").unwrap();
-    assert!((report.totals.it_kwh - it.books).abs() < 1e-6, "the report has what the books have");
+    assert!(
+        (report.totals.it_kwh - it.books).abs() < 1e-6,
+        "the report has what the books have"
+    );
     for row in report.closings.iter().filter(|row| row.tolerance <= 0.001) {
         assert!(row.closes, "{row:?}");
     }
