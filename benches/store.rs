@@ -123,8 +123,8 @@ fn reading(c: &mut Criterion) {
     let mut noise = 1_u64;
     for second in 0..7 * 86_400 {
         let ms = start_ms + second * 1000;
-        let rows: Vec<(SeriesName, Sample)> = (0..10)
-            .map(|number: i64| {
+        let rows: Vec<(SeriesName, Sample)> = (0..10_i64)
+            .map(|number| {
                 noise = noise
                     .wrapping_mul(6_364_136_223_846_793_005)
                     .wrapping_add(number.unsigned_abs());

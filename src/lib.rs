@@ -9,6 +9,8 @@
 //! - [`cycle`]: the one step through the core, its memory and its record.
 //! - [`jobs`]: what each job draws, will draw and costs; beside the cycle, never in it.
 //! - [`field`], [`workload`], [`store`], [`api`]: the edges, which do the I/O and decide nothing about cooling.
+//! - [`commission`]: whether the point map is right: readings, heat balances, steps.
+//! - [`connect`]: how the edges reach other machines: TCP, TLS, MQTT.
 //! - [`service`]: wires the rooms and keeps time; `trial` (feature `sim`) does so against a simulated plant.
 //! - [`cli`]: one file a subcommand.
 
@@ -16,10 +18,14 @@ pub mod advice;
 pub mod alarms;
 pub mod api;
 pub mod cli;
+pub mod commission;
+pub mod connect;
 pub mod control;
 pub mod cycle;
 pub mod field;
 pub mod forecast;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod jobs;
 pub mod ledger;
 pub mod report;

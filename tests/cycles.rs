@@ -5,10 +5,13 @@
 mod cycles {
     mod authority;
     mod bench;
+    mod building;
     mod devices;
     mod dew_point;
+    mod foresight;
     mod limits;
     mod plans;
     mod properties;
     mod readings;
+    mod trouble;
 }

@@ -311,15 +311,15 @@ async fn a_model_is_changed_under_way_undone_by_a_command_and_the_record_still_r
     })
     .await;
     rig.stop().await;
-    let mut used: Vec<u64> = Vec::new();
+    let mut used: Vec<String> = Vec::new();
     for entry in Store::records::<Entry>(dir.path()).unwrap() {
         if let Entry::Cycle(record) = entry.unwrap()
-            && used.last() != Some(&record.model)
+            && used.last() != Some(&record.basis.model)
         {
-            used.push(record.model);
+            used.push(record.basis.model);
         }
     }
-    assert_eq!(used.len(), 3, "the record knows each model: {used:x?}");
+    assert_eq!(used.len(), 3, "the record knows each model: {used:?}");
     assert_eq!(used[0], used[2]);
     assert_replays(dir.path());
 }

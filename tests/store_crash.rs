@@ -121,7 +121,7 @@ fn kill_while_writing(rounds: u64) {
         let reader = std::thread::spawn(move || {
             let lines = out.lines().map_while(Result::ok);
             let cycles = lines.filter_map(|line| line.strip_prefix("kept ")?.parse::<u64>().ok());
-            cycles.inspect(|cycle| drop(first.send(*cycle))).last()
+            cycles.inspect(|cycle| first.send(*cycle).unwrap()).last()
         });
         if round % 4 > 0 {
             begun.recv_timeout(Duration::from_secs(20)).expect("the child writes");

@@ -27,8 +27,10 @@ const WALLS: &[(&str, &[&str])] = &[
     ("shadow", &["site", "snapshot", "control"]),
     ("report", &["site", "snapshot", "ledger"]),
     ("jobs", &["site", "snapshot", "forecast", "ledger"]),
-    ("field", &["site", "snapshot", "safety"]),
-    ("workload", &["site", "snapshot", "forecast"]),
+    ("connect", &["site"]),
+    ("commission", &["site", "snapshot"]),
+    ("field", &["site", "snapshot", "safety", "connect"]),
+    ("workload", &["site", "snapshot", "forecast", "connect"]),
     ("store", &["site", "snapshot"]),
     (
         "api",

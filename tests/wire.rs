@@ -78,7 +78,7 @@ fn site(address: SocketAddr) -> Site {
     site.mqtt.broker.clear();
     for (name, text) in wire::embedded::PROFILES {
         let profile = Arc::new(Profile::parse(text, name).unwrap());
-        if matches!(profile.mapping, Mapping::Mqtt(_)) {
+        if !matches!(profile.mapping, Mapping::Modbus(_)) {
             continue;
         }
         let (device, first) = (DeviceId(site.devices.len()), site.points.len());
@@ -107,6 +107,7 @@ fn site(address: SocketAddr) -> Site {
             profile: (*name).into(),
             address: Some(address.to_string()),
             unit: Some(1),
+            object: None,
         };
         site.devices.push(Device {
             id: (*name).into(),
@@ -116,6 +117,21 @@ fn site(address: SocketAddr) -> Site {
         });
     }
     site
+}
+
+/// A bit, some bits, or whether any bit of a mask is set.
+fn part(word: u64, point: &toml::Table) -> f64 {
+    let number = |value: &toml::Value| u32::try_from(value.as_integer().unwrap()).unwrap();
+    if let Some(bit) = point.get("bit") {
+        return f64::from(u8::from(word >> number(bit) & 1 == 1));
+    }
+    if let Some(mask) = point.get("any_of") {
+        return f64::from(u8::from(word & u64::from(number(mask)) > 0));
+    }
+    let [low, high] = &*point["bits"].as_array().unwrap().iter().map(number).collect::<Vec<_>>() else {
+        panic!("bits = [low, high]");
+    };
+    f64::from(u32::try_from(word >> low).unwrap() % (1 << (high - low + 1)))
 }
 
 /// What a point of a profile's text should read from the echo server; `None` where that is a sentinel or not finite.
@@ -154,8 +170,11 @@ fn expected(file: &toml::Table, point: &toml::Table) -> Option<f64> {
                 word.reverse();
             }
         }
-        if order("words") == "low_first" {
-            words.reverse();
+        match order("words") {
+            "low_first" => words.reverse(),
+            "pairs_swapped" => words.chunks_mut(2).for_each(<[_]>::reverse),
+            "halves_swapped" => words.rotate_left(count as usize / 2),
+            _ => {}
         }
         let bytes = words.concat();
         let bits = bytes.iter().fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
@@ -178,7 +197,7 @@ fn expected(file: &toml::Table, point: &toml::Table) -> Option<f64> {
             "f64" => f64::from_be_bytes(bytes.try_into().unwrap()),
             "u64" => u64::from_be_bytes(bytes.try_into().unwrap()) as f64,
             "i64" => i64::from_be_bytes(bytes.try_into().unwrap()) as f64,
-            _ => f64::from(u8::from(bits >> point["bit"].as_integer().unwrap() & 1 == 1)),
+            _ => part(bits, point),
         }
     };
     let scaled = raw * number("scale", 1.0) + number("offset", 0.0);

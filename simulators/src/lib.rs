@@ -16,6 +16,7 @@
 //! | [`random`] | the one seeded source of chance |
 
 pub mod devices;
+pub mod dsx;
 pub mod faults;
 pub mod heat_trace;
 pub mod jobs;

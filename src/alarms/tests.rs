@@ -22,6 +22,7 @@ fn ask(kind: RequestKind) -> Request {
     Request {
         author: Author::Operator("shift".into()),
         kind,
+        why: String::new(),
     }
 }
 

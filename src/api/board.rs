@@ -1,19 +1,20 @@
 //! Where the service hangs out each cycle and the readers look: the latest view and the events.
 
 use super::JobDesk;
-use super::metrics::{self, EventCounts};
+use super::actions::{ActionView, KEPT};
+use super::metrics::{self, EventCounts, Take};
 use super::requests::Answer;
 use super::sheet::Sheet;
 use super::view::{
-    AdviceView, AlarmView, BooksView, CduView, ControlView, DeviceView, EventView, FeedView, ForecastView, JobView,
-    JobsView, Mode, PaceView, RackView, RideView, ScoreView, StoreView, View, ZoneView, rounded, rounded_band,
+    AdviceView, AlarmView, BooksView, CduView, ControlView, DeviceView, EventView, FeedView, ForecastView, ForwardView,
+    JobView, JobsView, Mode, PaceView, RackView, RideView, ScoreView, StoreView, View, ZoneView, rounded, rounded_band,
 };
 use crate::advice;
 use crate::alarms::Alarm;
 use crate::cycle::CycleRecord;
 use crate::ledger;
 use crate::site::{EquipmentId, PointId, Site};
-use crate::snapshot::{Event, HORIZONS, HORIZONS_S, HeatBand, JobState};
+use crate::snapshot::{Event, HORIZONS, HORIZONS_S, HeatBand, JobState, Request};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
@@ -45,6 +46,10 @@ pub struct Edges {
     pub feed: FeedView,
     /// The local record.
     pub store: StoreView,
+    /// The forwarding, where there is one.
+    pub forward: Option<ForwardView>,
+    /// What happened there.
+    pub events: Vec<Event>,
     /// The alarms, oldest first.
     pub alarms: Vec<Alarm>,
     /// Advice.
@@ -62,7 +67,7 @@ pub struct Figures {
 impl Figures {
     /// Hands out each sample: the family's name without `isotherm_`, labels without the site, value. Points are not
     /// among them: their samples come from the snapshot, with times of their own.
-    pub fn each(&self, take: &mut dyn FnMut(&str, &[(&str, &str)], f64)) {
+    pub fn each(&self, take: Take<'_>) {
         metrics::samples(&self.site, &self.view, &self.event_counts, take);
     }
 }
@@ -74,10 +79,23 @@ pub(super) struct Memory {
     pub events: VecDeque<EventView>,
     /// Occurrences by severity and code since start.
     pub event_counts: EventCounts,
+    /// What people asked and what became of it, newest last.
+    pub actions: VecDeque<ActionView>,
     /// Oldest first.
     pub alarms: Vec<AlarmView>,
     /// Events noted since start.
     noted: u64,
+}
+
+impl Memory {
+    fn act(&mut self, site: &Site, request: &Request, answer: &Answer, wall_ms: i64) {
+        let seq = self.actions.back().map_or(1, |last| last.seq + 1);
+        self.actions
+            .push_back(ActionView::of(site, request, answer, wall_ms, seq));
+        if self.actions.len() > KEPT {
+            self.actions.pop_front();
+        }
+    }
 }
 
 /// The readers' end.
@@ -119,6 +137,7 @@ impl Board {
         let memory = Memory {
             events: VecDeque::new(),
             event_counts: BTreeMap::new(),
+            actions: VecDeque::new(),
             alarms: Vec::new(),
             noted: 0,
         };
@@ -148,7 +167,7 @@ impl Board {
         let events = {
             let mut memory = self.seen.memory();
             memory.alarms = alarms;
-            for event in &record.events {
+            for event in record.events.iter().chain(&edges.events) {
                 memory.note(record.cycle, record.now.wall_ms, event);
             }
             memory.events.iter().rev().take(EVENTS_IN_VIEW).cloned().collect()
@@ -158,11 +177,9 @@ impl Board {
         self.view.send_replace(Some(Arc::clone(&view)));
         for request in &record.inputs.requests {
             // Nobody waits where the request did not come over REST.
-            drop(
-                self.seen
-                    .answers
-                    .send(Arc::new(Answer::of(&self.site, request, record))),
-            );
+            let answer = Arc::new(Answer::of(&self.site, request, record));
+            self.seen.memory().act(&self.site, request, &answer, record.now.wall_ms);
+            drop(self.seen.answers.send(answer));
         }
         Figures {
             site: Arc::clone(&self.site),
@@ -239,6 +256,7 @@ impl Board {
             books: books(record),
             devices: edges.devices,
             store: edges.store,
+            forward: edges.forward,
             advice: AdviceView::of(&edges.advice),
             alarms: edges
                 .alarms
@@ -388,6 +406,7 @@ mod tests {
             events: VecDeque::new(),
             event_counts: BTreeMap::new(),
             alarms: Vec::new(),
+            actions: VecDeque::new(),
             noted: 0,
         };
         let event = |text: String| Event {

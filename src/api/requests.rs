@@ -1,13 +1,18 @@
 //! What an operator may ask, and the answer from the record of the cycle that took it.
 
+use super::people::{Person, Role};
 use super::problem::Problem;
 use super::shapes;
 use crate::alarms::SHELVE_MAX_S;
 use crate::cycle::CycleRecord;
 use crate::site::{Authority, Site, StrategyKind, ZoneId};
 use crate::snapshot::{Author, Request, RequestKind};
+use axum::http::StatusCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+/// Longest reason, characters.
+const WHY_MAX: usize = 300;
 
 /// Largest body, bytes.
 pub(super) const MAX_BODY: usize = 4096;
@@ -17,77 +22,159 @@ pub(super) const MAX_BODY: usize = 4096;
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum Body {
     /// Hold a setpoint at a value for a time, s.
-    Override { tag: String, value: f64, for_s: f64 },
+    Override {
+        tag: String,
+        value: f64,
+        for_s: f64,
+        #[serde(default)]
+        why: String,
+    },
     /// End an override.
-    ClearOverride { tag: String },
+    ClearOverride {
+        tag: String,
+        #[serde(default)]
+        why: String,
+    },
     /// Set a zone's authority.
     SetAuthority {
         zone: String,
         #[schemars(schema_with = "shapes::authority")]
         authority: Authority,
+        #[serde(default)]
+        why: String,
     },
     /// Change the strategy.
     SetStrategy {
         #[schemars(schema_with = "shapes::strategy")]
         strategy: StrategyKind,
+        #[serde(default)]
+        why: String,
     },
     /// Release every zone to the plant as found, and observe.
     // Braces, since serde does not deny unknown fields of a unit variant.
-    Stop {},
+    Stop {
+        #[serde(default)]
+        why: String,
+    },
     /// Say that an alarm has been seen.
-    Acknowledge { alarm: u64 },
+    Acknowledge {
+        alarm: u64,
+        #[serde(default)]
+        why: String,
+    },
     /// Put an alarm aside for a time, s.
-    Shelve { alarm: u64, for_s: f64 },
+    Shelve {
+        alarm: u64,
+        for_s: f64,
+        #[serde(default)]
+        why: String,
+    },
     /// Take an alarm off the shelf.
-    Unshelve { alarm: u64 },
+    Unshelve {
+        alarm: u64,
+        #[serde(default)]
+        why: String,
+    },
     /// Take advice: what comes of it is followed.
-    TakeAdvice { advice: u64 },
+    TakeAdvice {
+        advice: u64,
+        #[serde(default)]
+        why: String,
+    },
     /// Decline advice.
-    DeclineAdvice { advice: u64 },
+    DeclineAdvice {
+        advice: u64,
+        #[serde(default)]
+        why: String,
+    },
     /// In advise: let a zone's plan be written for a time, s.
-    AcceptPlan { zone: String, for_s: f64 },
+    AcceptPlan {
+        zone: String,
+        for_s: f64,
+        #[serde(default)]
+        why: String,
+    },
     /// In advise: do not let it be written, or no longer.
-    DeclinePlan { zone: String },
+    DeclinePlan {
+        zone: String,
+        #[serde(default)]
+        why: String,
+    },
 }
 
 /// What the bodies look like, for the error messages.
 const FORMS: &str = r#"{"kind": "override", "tag": "cdu1.secondary_supply_temperature_setpoint", "value": 30, "for_s": 1800}, {"kind": "clear_override", "tag": ...}, {"kind": "set_authority", "zone": ..., "authority": "observe"|"advise"|"bounded"|"full"}, {"kind": "set_strategy", "strategy": "fixed"|"trim_respond"|"predictive"}, {"kind": "acknowledge", "alarm": 12}, {"kind": "shelve", "alarm": 12, "for_s": 3600}, {"kind": "unshelve", "alarm": 12}, {"kind": "take_advice", "advice": 3}, {"kind": "decline_advice", "advice": 3}, {"kind": "accept_plan", "zone": ..., "for_s": 1800}, {"kind": "decline_plan", "zone": ...} or {"kind": "stop"}"#;
 
 /// The request in a body, by its author.
-pub(super) fn parse(site: &Site, body: &[u8]) -> Result<Request, Problem> {
+pub(super) fn parse(site: &Site, person: &Person, body: &[u8]) -> Result<Request, Problem> {
     let body: Body = serde_json::from_slice(body)
         .map_err(|error| Problem::bad_request(format!("the body is not a request ({error}): send one of {FORMS}")))?;
-    let kind = match body {
-        Body::Override { tag, value, for_s } => override_of(site, &tag, value, for_s)?,
-        Body::ClearOverride { tag } => {
+    let (kind, why) = match body {
+        Body::Override { tag, value, for_s, why } => (override_of(site, &tag, value, for_s)?, why),
+        Body::ClearOverride { tag, why } => {
             let point = site.point(&tag).ok_or_else(|| unknown_tag(&tag))?;
-            RequestKind::ClearOverride { point }
+            (RequestKind::ClearOverride { point }, why)
         }
-        Body::SetAuthority { zone, authority } => RequestKind::SetAuthority {
-            zone: zone_of(site, &zone)?,
-            authority,
-        },
-        Body::Acknowledge { alarm } => RequestKind::Acknowledge { alarm },
-        Body::Shelve { alarm, for_s } => RequestKind::Shelve {
-            alarm,
-            for_s: lasting("an alarm on the shelf", for_s, SHELVE_MAX_S)?,
-        },
-        Body::Unshelve { alarm } => RequestKind::Unshelve { alarm },
-        Body::TakeAdvice { advice } => RequestKind::TakeAdvice { advice },
-        Body::DeclineAdvice { advice } => RequestKind::DeclineAdvice { advice },
-        Body::AcceptPlan { zone, for_s } => RequestKind::AcceptPlan {
-            zone: zone_of(site, &zone)?,
-            for_s: lasting("an accepted plan", for_s, site.safety.override_max_s)?,
-        },
-        Body::DeclinePlan { zone } => RequestKind::DeclinePlan {
-            zone: zone_of(site, &zone)?,
-        },
-        Body::SetStrategy { strategy } => RequestKind::SetStrategy { strategy },
-        Body::Stop {} => RequestKind::Stop,
+        Body::SetAuthority { zone, authority, why } => {
+            let zone = zone_of(site, &zone)?;
+            (RequestKind::SetAuthority { zone, authority }, why)
+        }
+        Body::Acknowledge { alarm, why } => (RequestKind::Acknowledge { alarm }, why),
+        Body::Shelve { alarm, for_s, why } => {
+            let for_s = lasting("an alarm on the shelf", for_s, SHELVE_MAX_S)?;
+            (RequestKind::Shelve { alarm, for_s }, why)
+        }
+        Body::Unshelve { alarm, why } => (RequestKind::Unshelve { alarm }, why),
+        Body::TakeAdvice { advice, why } => (RequestKind::TakeAdvice { advice }, why),
+        Body::DeclineAdvice { advice, why } => (RequestKind::DeclineAdvice { advice }, why),
+        Body::AcceptPlan { zone, for_s, why } => {
+            let zone = zone_of(site, &zone)?;
+            let for_s = lasting("an accepted plan", for_s, site.safety.override_max_s)?;
+            (RequestKind::AcceptPlan { zone, for_s }, why)
+        }
+        Body::DeclinePlan { zone, why } => {
+            let zone = zone_of(site, &zone)?;
+            (RequestKind::DeclinePlan { zone }, why)
+        }
+        Body::SetStrategy { strategy, why } => (RequestKind::SetStrategy { strategy }, why),
+        Body::Stop { why } => (RequestKind::Stop, why),
     };
+    let need = match &kind {
+        RequestKind::SetStrategy { .. } => Role::Engineer,
+        RequestKind::SetAuthority { authority, .. } if *authority > Authority::Advise => Role::Engineer,
+        RequestKind::SetAuthority { .. }
+        | RequestKind::Override { .. }
+        | RequestKind::ClearOverride { .. }
+        | RequestKind::SetLoadTarget { .. }
+        | RequestKind::ClearLoadTarget
+        | RequestKind::Acknowledge { .. }
+        | RequestKind::Shelve { .. }
+        | RequestKind::Unshelve { .. }
+        | RequestKind::TakeAdvice { .. }
+        | RequestKind::DeclineAdvice { .. }
+        | RequestKind::AcceptPlan { .. }
+        | RequestKind::DeclinePlan { .. }
+        | RequestKind::Stop => Role::Operator,
+    };
+    if person.role < need {
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            format!(
+                "`{}` is a {}; an engineer changes the strategy and raises authority",
+                person.name,
+                person.role.name()
+            ),
+        ));
+    }
+    if why.chars().count() > WHY_MAX {
+        return Err(Problem::bad_request(format!(
+            "`why` is longer than {WHY_MAX} characters: say it shorter"
+        )));
+    }
     Ok(Request {
-        author: Author::Operator(site.api.operator_name.clone()),
+        author: Author::Operator(person.name.clone()),
         kind,
+        why,
     })
 }
 
@@ -129,6 +216,19 @@ fn override_of(site: &Site, tag: &str, value: f64, for_s: f64) -> Result<Request
 
 fn unknown_tag(tag: &str) -> Problem {
     Problem::bad_request(format!("there is no point `{tag}`: send a tag of /api/v1/points"))
+}
+
+/// The request in a body as an engineer sends it, or a sentence on what to send instead: what a client or a fuzzer may try
+/// without a server.
+///
+/// # Errors
+/// That sentence.
+pub fn read_request(site: &Site, body: &[u8]) -> Result<Request, String> {
+    let person = Person {
+        name: site.api.operator_name.clone(),
+        role: Role::Engineer,
+    };
+    parse(site, &person, body).map_err(|problem| problem.detail().to_owned())
 }
 
 /// What became of a request in the cycle that took it.
@@ -203,6 +303,7 @@ impl Answer {
             RequestKind::TakeAdvice { advice } | RequestKind::DeclineAdvice { advice } => {
                 answer.of_events(&format!("advice {advice}"), record);
             }
+            RequestKind::SetLoadTarget { .. } | RequestKind::ClearLoadTarget => answer.accepted = true,
             RequestKind::Stop => {
                 answer.accepted = record
                     .safety

@@ -97,6 +97,10 @@ fn owner(author: &Author) -> OwnerView {
             kind: "operator",
             name: name.clone(),
         },
+        Author::Bus(name) => OwnerView {
+            kind: "bus",
+            name: name.clone(),
+        },
         Author::Safety => OwnerView {
             kind: "safety",
             name: String::new(),

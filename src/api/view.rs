@@ -66,6 +66,8 @@ pub struct View {
     pub devices: Vec<DeviceView>,
     /// The local record.
     pub store: StoreView,
+    /// The forwarding; `None` where there is none.
+    pub forward: Option<ForwardView>,
     /// The alarms, newest first; `/api/v1/alarms` has more.
     pub alarms: Vec<AlarmView>,
     /// What a person could do, and what came of it.
@@ -447,6 +449,31 @@ pub struct StoreView {
     pub segments: u64,
     /// Bytes on disk.
     pub bytes: u64,
+}
+
+/// The forwarding to a database.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
+pub struct ForwardView {
+    /// URL of the database.
+    pub target: String,
+    /// `ok`, or what it waits for.
+    pub state: String,
+    /// Span of plant time that the record has and the database has not, s.
+    pub lag_s: f64,
+    /// Samples that are still to be sent.
+    pub backlog: u64,
+    /// Samples sent since the start; some of them more than once.
+    pub sent: u64,
+    /// Samples that the database refused, since the start.
+    pub rejected: u64,
+    /// Requests that failed since the start.
+    pub failures: u64,
+    /// Chunks of samples that were deleted before they were sent.
+    pub lost_chunks: u64,
+    /// Whether the last canary was there; `None` where none is read back, or none was due yet.
+    pub canary: Option<bool>,
+    /// Real time since one was last seen, s.
+    pub canary_age_s: Option<f64>,
 }
 
 /// An alarm: a condition that stands, or that is over and that nobody has acknowledged.

@@ -33,6 +33,7 @@ fn summary(site: &Site) -> String {
         (site.air_units.len(), "air unit"),
         (site.meters.len(), "meter"),
         (usize::from(site.weather.is_some()), "weather station"),
+        (usize::from(site.building.is_some()), "building system"),
     ];
     let equipment = equipment
         .iter()
@@ -60,6 +61,7 @@ fn summary(site: &Site) -> String {
             ),
         ),
         ("hash", site.hash.clone()),
+        ("limits", site.limits_hash.clone()),
         ("equipment", list(equipment)),
         ("IT load", format!("{rated_kw:.0} kW rated, {nodes} nodes")),
         ("zones", list(zones)),

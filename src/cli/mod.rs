@@ -4,17 +4,28 @@
 //! 4 the record or a replay does not hold.
 
 mod advise;
+mod audit;
 mod check;
+mod commission;
 #[cfg(feature = "sim")]
 mod demo;
+#[cfg(feature = "sim")]
+mod dsx;
+mod export;
+#[cfg(feature = "sim")]
+mod faults;
 mod forecast;
+mod live;
 mod logging;
 #[cfg(feature = "sim")]
 mod matrix;
 mod model;
+mod points;
 mod replay;
 mod report;
 mod run;
+#[cfg(feature = "sim")]
+mod savings;
 #[cfg(feature = "sim")]
 mod tradeoff;
 mod train;
@@ -22,6 +33,7 @@ mod train;
 mod trial;
 #[cfg(feature = "sim")]
 mod tune;
+mod user;
 
 #[cfg(feature = "sim")]
 use crate::site::StrategyKind;
@@ -51,9 +63,19 @@ enum Command {
     Run(run::Args),
     /// Report every mistake in a site file.
     Check(check::Args),
+    /// List, read, watch and hold points of a plant.
+    Points(points::Args),
+    /// Verify the point map on a live plant, test steps within a band, and write the report.
+    Commission(commission::Args),
     /// Run strategies against a simulated plant in virtual time and compare them.
     #[cfg(feature = "sim")]
     Trial(trial::Args),
+    /// Break a simulated plant in every known way, with the controller and without it.
+    #[cfg(feature = "sim")]
+    Faults(faults::Args),
+    /// The controller on the NVIDIA DSX Exchange bus of a simulated building management system.
+    #[cfg(feature = "sim")]
+    Dsx(dsx::Args),
     /// Train a model of job power from finished jobs.
     Train(train::Args),
     /// List, show and change the models of a controller.
@@ -62,8 +84,14 @@ enum Command {
     Forecast(forecast::Args),
     /// Report energy, water, heat, carbon and cost of a period: indicators, balance, shares of jobs and tenants.
     Report(report::Args),
+    /// Verify the record's hash chains and list who did what and why.
+    Audit(audit::Args),
+    /// Write the recorded samples as CSV or Parquet.
+    Export(export::Args),
     /// Print the advice of a record, or what a change of the plant would have brought over it.
     Advise(advise::Args),
+    /// Make a token for a person, and the entry for the file of users.
+    User(user::Args),
     /// Run recorded cycles again and compare every bit.
     Replay(replay::Args),
 }
@@ -102,13 +130,22 @@ pub fn run() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Points(args) => points::run(&args),
+        Command::Commission(args) => commission::run(&args),
         #[cfg(feature = "sim")]
         Command::Trial(args) => trial::run(&args),
+        #[cfg(feature = "sim")]
+        Command::Faults(args) => faults::run(&args),
+        #[cfg(feature = "sim")]
+        Command::Dsx(args) => dsx::run(&args),
         Command::Train(args) => train::run(&args),
         Command::Model(args) => model::run(&args),
         Command::Forecast(args) => forecast::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Audit(args) => audit::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Advise(args) => advise::run(&args),
+        Command::User(args) => user::run(&args),
         Command::Replay(args) => replay::run(&args),
     };
     match done {
@@ -131,7 +168,7 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// Loads a site: a file, or one of the embedded sites by name (`demo`, `frontier`, `chilled_water`).
+/// Loads a site: a file, or one of the embedded sites by name (`demo`, `frontier`, `chilled_water`, `dsx`).
 fn load_site(file: &Path) -> Result<Site, Failure> {
     if !file.exists()
         && let Some(embedded) = file.to_str().and_then(site::load_embedded)

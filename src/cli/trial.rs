@@ -1,6 +1,6 @@
 //! `isotherm trial`: strategies against a simulated plant in virtual time.
 
-use super::{Failure, load_site, matrix, tradeoff, tune};
+use super::{Failure, load_site, matrix, savings, tradeoff, tune};
 use crate::ledger::Page;
 use crate::store::{Books, StoreError};
 use crate::trial::{self, Axis, Contender, Disturbance, Load, Options, Trial, WeatherSource};
@@ -58,6 +58,10 @@ pub(super) struct Args {
     /// Plot the first two of `--tradeoff` into this file.
     #[arg(long, requires = "tradeoff")]
     svg: Option<PathBuf>,
+    /// Run `fixed`, `trim_respond` and `predictive` and hold the savings that the books of the last state, week by week, against
+    /// what the plants really saved.
+    #[arg(long, conflicts_with_all = ["matrix", "tradeoff", "record"])]
+    savings: bool,
     /// Write the books of the (one) strategy into this new directory, for `isotherm report --store`.
     #[arg(long, conflicts_with_all = ["matrix", "tradeoff"], value_name = "DIR")]
     record: Option<PathBuf>,
@@ -91,13 +95,16 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     if !args.tradeoff.is_empty() {
         return tradeoff::run(&site, &options, &args.tradeoff, args.svg.as_deref());
     }
+    if args.savings {
+        return savings::run(&site, &options, args.json);
+    }
     let mut recorder = args
         .record
         .as_deref()
         .map(|dir| Recorder::new(dir, &options))
         .transpose()?;
     let bar = progress(&options);
-    let mut keep = |page: Page| {
+    let mut keep = |page: Page, _: f64| {
         if let Some(recorder) = &mut recorder {
             recorder.keep(&page);
         }

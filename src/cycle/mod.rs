@@ -6,4 +6,4 @@ mod step;
 
 pub use mind::Mind;
 pub use record::{Commanded, CycleRecord};
-pub use step::{Core, Inputs, Outcome, step};
+pub use step::{Basis, Core, Inputs, Outcome, step};

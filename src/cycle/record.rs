@@ -1,6 +1,6 @@
 //! The record of one cycle: enough to show it, to audit it and to run it again bit for bit.
 
-use super::Inputs;
+use super::{Basis, Inputs};
 use crate::ledger::{Account, Page};
 use crate::safety::SafetyReport;
 use crate::site::PointId;
@@ -23,6 +23,8 @@ pub struct Commanded {
 pub struct CycleRecord {
     /// Number of the cycle, from 1.
     pub cycle: u64,
+    /// The configuration, limits and model that it was made with.
+    pub basis: Basis,
     /// Its time.
     pub now: Now,
     /// What went in.
@@ -31,8 +33,6 @@ pub struct CycleRecord {
     pub mind_before: u64,
     /// Fingerprint of the memory after it.
     pub mind_after: u64,
-    /// Fingerprint of the model in use.
-    pub model: u64,
     /// The forecast.
     pub heat: HeatForecast,
     /// The plan.

@@ -17,10 +17,44 @@ pub struct Core {
     pub site: Arc<Site>,
     /// The trained model.
     pub model: Arc<JobModel>,
-    /// Its [`JobModel::fingerprint`], which records name.
-    pub model_fingerprint: u64,
     /// Whether records carry the fingerprint of the memory (its cost grows with the memory).
     pub fingerprints: bool,
+    /// What its records are named by.
+    pub basis: Basis,
+}
+
+/// What a record was made with, each named by a SHA-256 in hex.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Basis {
+    /// The whole configuration.
+    pub site: String,
+    /// The limits alone.
+    pub limits: String,
+    /// The model.
+    pub model: String,
+}
+
+impl Core {
+    /// A core with its basis.
+    pub fn new(site: Arc<Site>, model: Arc<JobModel>, fingerprints: bool) -> Self {
+        let basis = Basis {
+            site: site.hash.clone(),
+            limits: site.limits_hash.clone(),
+            model: model.hash().unwrap_or_default(),
+        };
+        Self {
+            site,
+            model,
+            fingerprints,
+            basis,
+        }
+    }
+
+    /// Goes on with another model.
+    pub fn adopt(&mut self, model: Arc<JobModel>) {
+        self.basis.model = model.hash().unwrap_or_default();
+        self.model = model;
+    }
 }
 
 /// What a cycle looks at.
@@ -47,6 +81,9 @@ pub struct Outcome {
     pub record: CycleRecord,
 }
 
+/// How far ahead the uncertainty gate looks, s.
+const AHEAD_S: f64 = 300.0;
+
 /// One control cycle: assess, forecast, plan, judge, account. Never fails: every failure is a value that still
 /// yields safe commands.
 pub fn step(core: &Core, mind: &mut Mind, inputs: Inputs, now: Now) -> Outcome {
@@ -56,7 +93,7 @@ pub fn step(core: &Core, mind: &mut Mind, inputs: Inputs, now: Now) -> Outcome {
     let mut events = inputs.notices.clone();
     events.extend(adopt_strategy(mind, &inputs.requests));
 
-    let facts = safety::assess(site, &inputs.snapshot, &mut mind.safety, now);
+    let mut facts = safety::assess(site, &inputs.snapshot, &mut mind.safety, now);
     let heat = forecast::forecast(
         site,
         &core.model,
@@ -65,6 +102,7 @@ pub fn step(core: &Core, mind: &mut Mind, inputs: Inputs, now: Now) -> Outcome {
         &mut mind.forecast,
         now,
     );
+    facts.expect_heat(heat.cdus.iter().map(|band| band.peak_upper_kw(AHEAD_S)));
     let strategy = inputs.imposed.unwrap_or(mind.strategy);
     let plan = control::plan(site, strategy, &inputs.snapshot, &heat, &mut mind.control, now);
     events.extend(control::news(&mut mind.control));
@@ -101,10 +139,10 @@ pub fn step(core: &Core, mind: &mut Mind, inputs: Inputs, now: Now) -> Outcome {
     });
     let record = CycleRecord {
         cycle: mind.cycle,
+        basis: core.basis.clone(),
         now,
         mind_before,
         mind_after: if core.fingerprints { mind.fingerprint() } else { 0 },
-        model: core.model_fingerprint,
         heat,
         plan,
         safety: report,
@@ -139,7 +177,7 @@ fn adopt_strategy(mind: &mut Mind, requests: &[Request]) -> Vec<Event> {
         };
         mind.strategy = strategy;
         let who = match &request.author {
-            Author::Operator(name) => name.as_str(),
+            Author::Operator(name) | Author::Bus(name) => name.as_str(),
             Author::Strategy(_) | Author::Safety | Author::Release => "the controller",
         };
         events.push(Event {

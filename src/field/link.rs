@@ -5,7 +5,9 @@ use super::mailbox::{Arrival, Mailbox};
 use super::outbox::Outbox;
 use crate::site::{DeviceId, PointId, Site};
 use crate::snapshot::Now;
+use crate::snapshot::Request;
 use serde::Serialize;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use wire::codec::DecodeError;
@@ -33,6 +35,8 @@ pub struct LinkStatus {
     pub reconnects: u64,
     /// Messages missing by their sequence numbers.
     pub lost_messages: u64,
+    /// Whether the last poll left points without an answer: what it did not bring keeps its age.
+    pub partial: bool,
     /// Points that the device refuses to tell, by tag.
     pub refused: Vec<String>,
     /// The last error, in words.
@@ -64,9 +68,40 @@ impl Link {
         self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// One figure of the status, without a copy of the rest.
+    pub(super) fn status_of<T>(&self, read: impl FnOnce(&LinkStatus) -> T) -> T {
+        read(&self.status.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Changes the counters.
     pub(super) fn note(&self, change: impl FnOnce(&mut LinkStatus)) {
         change(&mut self.status.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// Requests that may wait for the next cycle; more are lost.
+const REQUESTS_MAX: usize = 64;
+
+/// Whether the control loop lives: what is told to others as our heartbeat.
+#[derive(Debug, Default)]
+pub(super) struct Pulse {
+    /// Monotonic time of the last cycle's commands, ms; 0 for none.
+    last_ms: AtomicU64,
+    operating: AtomicBool,
+}
+
+impl Pulse {
+    /// A cycle has handed over its commands.
+    pub(super) fn beat(&self, now: Now, operating: bool) {
+        self.last_ms.store(now.mono_ms.max(1), Ordering::Relaxed);
+        self.operating.store(operating, Ordering::Relaxed);
+    }
+
+    /// Whether the loop has lived within three cycles, and whether it writes.
+    pub(super) fn state(&self, now: Now, cycle_s: f64) -> (bool, bool) {
+        let last_ms = self.last_ms.load(Ordering::Relaxed);
+        let alive = last_ms > 0 && now.seconds_since(last_ms) <= 3.0 * cycle_s;
+        (alive, self.operating.load(Ordering::Relaxed))
     }
 }
 
@@ -74,6 +109,8 @@ impl Link {
 #[derive(Clone)]
 pub(super) struct Context {
     pub site: Arc<Site>,
+    pub pulse: Arc<Pulse>,
+    pub requests: Arc<Mutex<Vec<Request>>>,
     pub mailbox: Arc<Mailbox>,
     pub clock: NowFn,
     pub speed: f64,
@@ -93,6 +130,14 @@ impl Context {
     /// the plant, so there is a floor.
     pub(super) fn real_at_least(&self, plant_s: f64, floor: Duration) -> Duration {
         self.real(plant_s).max(floor)
+    }
+
+    /// Puts a request to the next cycle.
+    pub(super) fn ask(&self, request: Request) {
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        if requests.len() < REQUESTS_MAX {
+            requests.push(request);
+        }
     }
 
     /// The site's point of a profile's point.

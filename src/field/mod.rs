@@ -4,27 +4,29 @@
 //! the other way through an outbox for each device, where the newest wish for a point replaces an older one; each is
 //! read back after it was written. Everything a device says is checked before it counts: range, age, order.
 
+mod dsx;
 mod link;
 mod mailbox;
 mod modbus;
 mod mqtt;
 mod outbox;
-mod random;
 
 pub use link::LinkStatus;
 
 use crate::safety::Commands;
 use crate::site::{PointId, Site};
-use crate::snapshot::{Now, Snapshot};
-use link::{Context, Link};
+use crate::snapshot::{Now, Request, Snapshot};
+use dsx::Bus;
+use link::{Context, Link, Pulse};
 use mailbox::Mailbox;
 use modbus::Connection;
 use mqtt::Listener;
 use outbox::Wanted;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
+use wire::profile::Mapping;
 
 /// Where the field gets the time.
 pub type NowFn = Arc<dyn Fn() -> Now + Send + Sync>;
@@ -36,6 +38,8 @@ const LAST_CHANCE: Duration = Duration::from_secs(3);
 pub struct Field {
     site: Arc<Site>,
     mailbox: Arc<Mailbox>,
+    pulse: Arc<Pulse>,
+    requests: Arc<Mutex<Vec<Request>>>,
     /// By `DeviceId`, each with what wakes the task that serves it.
     links: Vec<(Arc<Link>, Arc<Notify>)>,
     clock: NowFn,
@@ -66,6 +70,8 @@ impl Field {
         let mailbox = Arc::new(Mailbox::new(&site));
         let context = Context {
             site: Arc::clone(&site),
+            pulse: Arc::default(),
+            requests: Arc::default(),
             mailbox: Arc::clone(&mailbox),
             clock: Arc::clone(&clock),
             speed,
@@ -89,11 +95,23 @@ impl Field {
             let seed = seed.wrapping_add(number << 32);
             tasks.spawn(Connection::new(context.clone(), address, served, wake, seed).run(stopped.clone()));
         }
-        if let Some(listener) = Listener::new(context, &links, seed) {
-            tasks.spawn(listener.run(stopped));
+        let (pulse, requests) = (Arc::clone(&context.pulse), Arc::clone(&context.requests));
+        if let Some(listener) = Listener::new(context.clone(), &links, seed) {
+            tasks.spawn(listener.run(stopped.clone()));
+        }
+        let wake = Arc::new(Notify::new());
+        if let Some(bus) = Bus::new(context, &links, Arc::clone(&wake), seed) {
+            for (device, slot) in site.devices.iter().zip(&mut wakes) {
+                if matches!(device.profile.mapping, Mapping::Dsx(_)) {
+                    *slot = Arc::clone(&wake);
+                }
+            }
+            tasks.spawn(bus.run(stopped));
         }
         Self {
             site,
+            pulse,
+            requests,
             mailbox,
             links: links.into_iter().zip(wakes).collect(),
             clock,
@@ -109,7 +127,9 @@ impl Field {
 
     /// Hands commands to the links. Never waits for a device; what could not be written is replaced by the next cycle's.
     pub fn apply(&self, commands: &Commands) {
-        let (cycle, at_ms) = (commands.cycle(), (self.clock)().mono_ms);
+        let now = (self.clock)();
+        let (cycle, at_ms) = (commands.cycle(), now.mono_ms);
+        self.pulse.beat(now, !commands.is_empty());
         for command in commands.iter() {
             let value = command.value();
             self.want(command.point(), Wanted { cycle, value, at_ms });
@@ -132,6 +152,11 @@ impl Field {
         } else if link.outbox.put(spec.profile_point, wanted) {
             wake.notify_one();
         }
+    }
+
+    /// What others on the buses have asked for since the last call.
+    pub fn take_requests(&self) -> Vec<Request> {
+        std::mem::take(&mut *self.requests.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// How each device's link is doing, by `DeviceId`.

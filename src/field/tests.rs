@@ -2,6 +2,11 @@
 
 mod bank;
 mod broker;
+#[cfg(feature = "sim")]
+mod dsx_bus;
+mod lines;
+#[cfg(feature = "sim")]
+mod payloads;
 
 use super::*;
 use crate::site::{
@@ -119,6 +124,7 @@ fn site(devices: &[(&str, &str, String, u8)]) -> Site {
             profile: "test".into(),
             address: Some(address.clone()),
             unit: Some(*unit),
+            object: None,
         };
         site.devices.push(Device {
             id: (*id).into(),

@@ -28,6 +28,7 @@ pub fn csv<'a>(report: &Report, jobs: impl Iterator<Item = &'a JobShare>) -> Str
     out.number("period", &report.period.name, "estimated", report.estimated, "", "");
     out.indicators(report);
     out.sums(report, money);
+    out.savings(report);
     for (section, sums) in [
         ("rack", &report.racks),
         ("tenant", &report.tenants),
@@ -97,6 +98,39 @@ impl Table {
                 field.unit,
                 field.from,
             );
+        }
+    }
+
+    fn savings(&mut self, report: &Report) {
+        let Some(savings) = &report.savings else { return };
+        for day in &savings.days {
+            self.number(
+                "saving",
+                &day.date,
+                "CV(RMSE)",
+                day.cv_rmse,
+                "",
+                if day.counts { "counts" } else { "does not count" },
+            );
+            self.number("saving", &day.date, "NMBE", day.nmbe, "", "");
+            for (name, own) in savings.baselines.iter().zip(&day.savings) {
+                self.number(
+                    "saving",
+                    &day.date,
+                    &format!("against {name}"),
+                    own.saved_kwh,
+                    "kWh",
+                    "",
+                );
+                self.number(
+                    "saving",
+                    &day.date,
+                    &format!("against {name}, plus or minus"),
+                    own.plus_minus_kwh,
+                    "kWh",
+                    "",
+                );
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! The pages of a period, summed.
 
-use super::Period;
+use super::{Hour, Period};
 use crate::ledger::{Amounts, JobShare, Page, Totals};
 use crate::site::Site;
 use std::collections::BTreeMap;
@@ -15,6 +15,8 @@ pub struct Gathered {
     /// What fell on GPUs without a job.
     pub idle: Amounts,
     racks: Vec<Amounts>,
+    /// What the shadow says, by local day and hour since 1970-01-01 UTC.
+    pub(super) hours: BTreeMap<(i64, i64), Hour>,
 }
 
 /// Sums the pages of a period, or of all days. Of a page that was written twice, after a crash, the last version counts.
@@ -53,6 +55,10 @@ pub fn gather<E>(
 
 impl Gathered {
     fn add(&mut self, page: Page) {
+        if page.totals.shadow_s > 0.0 {
+            let hour = page.from_ms.div_euclid(3_600_000);
+            self.hours.entry((page.day, hour)).or_default().add(&page.totals);
+        }
         self.days.entry(page.day).or_default().add(&page.totals);
         self.racks
             .resize(self.racks.len().max(page.shares.racks.len()), Amounts::default());

@@ -1,7 +1,7 @@
 //! The report as one page of HTML that needs nothing else: it can be mailed, printed and kept.
 
 use super::svg::{Bars, line, stacks};
-use super::{Part, Report};
+use super::{Part, Report, Saving};
 use crate::ledger::{Amounts, Totals};
 use std::fmt::Write as _;
 
@@ -39,6 +39,7 @@ pub fn html(report: &Report) -> String {
     indicators(&mut page, report);
     balance(&mut page, report);
     water_heat_carbon(&mut page, report);
+    savings(&mut page, report);
     disclosure(&mut page, report);
     shares(&mut page, report);
     counters(&mut page, report);
@@ -228,6 +229,58 @@ fn water_heat_carbon(page: &mut Page, report: &Report) {
         page.row(&[name.to_owned(), value]);
     }
     page.end();
+}
+
+fn savings(page: &mut Page, report: &Report) {
+    let Some(savings) = &report.savings else { return };
+    let title = format!(
+        "Savings of cooling energy, {} of {} days count, intervals at {:.0} %",
+        savings.counted,
+        savings.days.len(),
+        100.0 * savings.confidence
+    );
+    let [fixed, trim] = savings.baselines.map(|name| format!("saved against {name}, kWh"));
+    page.head(
+        &title,
+        &[
+            "day",
+            "hours",
+            "metered kWh",
+            "CV(RMSE)",
+            "NMBE",
+            &fixed,
+            &trim,
+            "counts",
+        ],
+    );
+    let interval = |saving: &Saving| format!("{:.0} +- {:.0}", saving.saved_kwh, saving.plus_minus_kwh);
+    for day in &savings.days {
+        let [fixed, trim] = &day.savings;
+        page.row(&[
+            day.date.clone(),
+            day.hours.to_string(),
+            format!("{:.0}", day.metered_kwh),
+            format!("{:.1} %", 100.0 * day.cv_rmse),
+            format!("{:.1} %", 100.0 * day.nmbe),
+            interval(fixed),
+            interval(trim),
+            if day.counts { "yes" } else { "no" }.to_owned(),
+        ]);
+    }
+    let [fixed, trim] = &savings.total;
+    let none = String::new;
+    page.row(&[
+        "days that count".to_owned(),
+        none(),
+        none(),
+        none(),
+        none(),
+        interval(fixed),
+        interval(trim),
+        none(),
+    ]);
+    page.end();
+    page.put("<p class=\"note\">By a model identified on telemetry, in the manner of ASHRAE Guideline 14 and IPMVP option D.</p>");
 }
 
 fn disclosure(page: &mut Page, report: &Report) {

@@ -6,6 +6,7 @@
 //! | `gather` | the pages of the books of a period, summed |
 //! | `closing` | what must be equal, and by how much it is not |
 //! | `disclosure` | the fields of Delegated Regulation (EU) 2024/1364, and dated thresholds |
+//! | `savings` | savings against baselines beside the plant, with intervals |
 //! | `html`, `svg`, `csv`, `text` | the forms |
 //!
 //! A report is made from counters alone. Everything that is not measured is marked, and what is not known is not stated.
@@ -16,6 +17,7 @@ mod disclosure;
 mod gather;
 mod html;
 mod period;
+mod savings;
 mod svg;
 mod text;
 
@@ -25,6 +27,7 @@ pub use disclosure::{Field, Verdict};
 pub use gather::{Gathered, gather};
 pub use html::html;
 pub use period::{Period, PeriodError};
+pub use savings::{BASELINES, CONFIDENCE, Hour, Saving, SavingDay, Savings, savings};
 pub use text::text;
 
 use crate::ledger::{Amounts, Counter, Indicator, JobShare, Totals, cooling_equipment, list};
@@ -77,6 +80,8 @@ pub struct Report {
     pub cycles_of_concentration: [Option<f64>; 2],
     /// Mean temperature of the heat handed over, by its energy, degC.
     pub reused_c: Option<f64>,
+    /// Savings of cooling energy against the baselines; `None` where no shadow ran.
+    pub savings: Option<Savings>,
     /// What racks used.
     pub racks: BTreeMap<String, Amounts>,
     /// What tenants used.
@@ -184,6 +189,7 @@ pub fn make(site: &Site, period: Period, gathered: &Gathered) -> Report {
         balance: balance(site, &totals),
         closings: closing::closings(site, &totals, &racks, gathered),
         zones: zones(site, &equipment, &racks),
+        savings: savings(&gathered.hours),
         equipment,
         cycles_of_concentration: cycles,
         reused_c,

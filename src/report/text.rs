@@ -68,6 +68,7 @@ fn write(report: &Report, out: &mut String) -> std::fmt::Result {
     }
     indicators(report, out)?;
     checks(report, out)?;
+    savings(report, out)?;
     shares(report, out)?;
     for note in &report.notes {
         writeln!(out, "\n{note}")?;
@@ -140,6 +141,28 @@ fn shares(report: &Report, out: &mut String) -> std::fmt::Result {
             out,
             "{name:<16} {:>12.1} {:>11.1} {:>11.0} {:>11.1} {:>11.1} {:>11.2}",
             used.it_kwh, used.cooling_kwh, used.water_l, used.reused_kwh, used.co2e_kg, used.cost
+        )?;
+    }
+    Ok(())
+}
+
+fn savings(report: &Report, out: &mut String) -> std::fmt::Result {
+    let Some(savings) = &report.savings else { return Ok(()) };
+    writeln!(
+        out,
+        "\nsavings of cooling energy at {:.0} % confidence, {} of {} days count (CV(RMSE) <= 30 %, NMBE <= 10 %)",
+        100.0 * savings.confidence,
+        savings.counted,
+        savings.days.len()
+    )?;
+    for (name, sum) in savings.baselines.iter().zip(&savings.total) {
+        writeln!(
+            out,
+            "  against {name:<13} {:>12.0} kWh +- {:.0} of {:.0} kWh ({:.1} %)",
+            sum.saved_kwh,
+            sum.plus_minus_kwh,
+            sum.baseline_kwh,
+            100.0 * sum.saved_kwh / sum.baseline_kwh.max(f64::MIN_POSITIVE)
         )?;
     }
     Ok(())

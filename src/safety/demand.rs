@@ -6,6 +6,9 @@ use super::readings::id;
 use super::report::Level;
 use crate::site::{Direction, PointId, Site, WriteSpec};
 
+/// How far below the dew point's floor a release lies in a plant that is built for cold water, K.
+const BUILT_COLD_K: f64 = 5.0;
+
 /// The demand on one setpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(super) struct Demand {
@@ -37,9 +40,29 @@ impl Demand {
     fn serve(&mut self, write: &WriteSpec, duty: Duty) {
         self.hold |= duty.level >= Level::Guarded;
         self.urgent |= duty.level >= Level::Critical;
-        if duty.level >= Level::Critical {
+        if duty.level >= Level::Critical || duty.own > 0.0 {
             self.add(write, write.release + duty.own * (write.most_cooling() - write.release));
         }
+    }
+
+    /// As [`Demand::serve`], but no colder than `floor_c`: water that is colder than the rooms' dew points cools no chip
+    /// better and wets the pipes behind a valve that leaks. A plant whose release is far colder is built for cold water.
+    fn serve_water(&mut self, write: &WriteSpec, duty: Duty, floor_c: f64, close: bool) {
+        let before = self.value;
+        self.serve(write, duty);
+        let least = if floor_c - write.release > BUILT_COLD_K {
+            write.release
+        } else {
+            floor_c
+        };
+        if close && least >= floor_c {
+            self.floor = Some(floor_c);
+        }
+        self.value = match (before, self.value) {
+            (Some(before), Some(value)) => Some(write.cooler(before, value.max(least))),
+            (None, Some(value)) => Some(value.max(least)),
+            (_, None) => None,
+        };
     }
 }
 
@@ -60,7 +83,9 @@ pub(super) fn gather(site: &Site, facts: &Facts) -> Vec<Demand> {
             ask(demand, write);
         }
     };
-    for ((cdu, duty), min_kpa) in site.cdus.iter().zip(&facts.cdus).zip(&facts.min_pressure_kpa) {
+    let cdus = site.cdus.iter().zip(&facts.cdus).zip(&facts.min_pressure_kpa);
+    for ((((cdu, duty), min_kpa), ceiling_c), index) in cdus.zip(&facts.supply_ceiling_c).zip(0..) {
+        let dropped = facts.dropped.get(index).copied().unwrap_or(false);
         let floor_c = facts.zones.get(cdu.zone.0).map(|zone| zone.supply_floor_c);
         on(
             id(cdu.points.secondary_supply_temperature_setpoint),
@@ -68,6 +93,8 @@ pub(super) fn gather(site: &Site, facts: &Facts) -> Vec<Demand> {
                 demand.serve(write, *duty);
                 // A setpoint beyond the target would ask for what the limit forbids.
                 demand.add(write, site.limits.secondary_supply_c.target);
+                demand.add(write, *ceiling_c);
+                demand.hold |= dropped;
                 demand.floor = floor_c;
             },
         );
@@ -76,10 +103,16 @@ pub(super) fn gather(site: &Site, facts: &Facts) -> Vec<Demand> {
             &|demand, write| {
                 demand.serve(write, *duty);
                 demand.add(write, *min_kpa);
+                demand.hold |= dropped;
             },
         );
     }
-    for (unit, duty) in site.air_units.iter().zip(&facts.air_units) {
+    for ((unit, duty), ceiling_c) in site.air_units.iter().zip(&facts.air_units).zip(&facts.air_ceiling_c) {
+        if let Some(ceiling_c) = ceiling_c {
+            on(id(unit.points.supply_air_temperature_setpoint), &|demand, write| {
+                demand.add(write, *ceiling_c);
+            });
+        }
         for point in [
             id(unit.points.supply_air_temperature_setpoint),
             id(unit.points.fan_speed_setpoint),
@@ -87,7 +120,12 @@ pub(super) fn gather(site: &Site, facts: &Facts) -> Vec<Demand> {
             on(point, &|demand, write| demand.serve(write, *duty));
         }
     }
-    for (facility_loop, duty) in site.loops.iter().zip(&facts.loops) {
+    let loops = site.loops.iter().zip(&facts.loops).zip(&facts.water_ceiling_c);
+    for (((facility_loop, duty), water_ceiling_c), index) in loops.zip(0..) {
+        let close = facts.dew_close.get(index).copied().unwrap_or(false);
+        let floors_c = facility_loop.cdus.iter().filter_map(|cdu| site.cdus.get(cdu.0));
+        let floors_c = floors_c.filter_map(|cdu| facts.zones.get(cdu.zone.0).map(|zone| zone.supply_floor_c));
+        let floor_c = floors_c.fold(f64::NEG_INFINITY, f64::max);
         on(
             id(facility_loop.points.differential_pressure_setpoint),
             &|demand, write| demand.serve(write, *duty),
@@ -97,9 +135,13 @@ pub(super) fn gather(site: &Site, facts: &Facts) -> Vec<Demand> {
             .iter()
             .filter_map(|unit| site.rejection.get(unit.0))
         {
-            for point in [id(unit.points.enable), id(unit.points.supply_temperature_setpoint)] {
-                on(point, &|demand, write| demand.serve(write, *duty));
-            }
+            on(id(unit.points.enable), &|demand, write| demand.serve(write, *duty));
+            on(id(unit.points.supply_temperature_setpoint), &|demand, write| {
+                demand.serve_water(write, *duty, floor_c, close);
+                if let Some(ceiling_c) = water_ceiling_c {
+                    demand.add(write, ceiling_c.max(write.release));
+                }
+            });
         }
     }
     demands

@@ -1,9 +1,12 @@
 //! Readings that arrive in time and are still wrong: frozen, impossible, or at odds with the energy balance.
 
 use super::demand::within;
-use super::facts::Facts;
+use super::facts::{Duty, Facts};
 use super::notices::{Code, Subject};
-use super::readings::{Memory, Readings, id};
+use super::readings::{Readings, id};
+use super::report::Level;
+use super::state::State;
+use super::votes;
 use crate::site::{Cdu, PointId, Rack, Site};
 use crate::snapshot::Now;
 use serde::{Deserialize, Serialize};
@@ -63,7 +66,8 @@ pub(super) struct Doubts {
 }
 
 /// Examines this cycle's readings; what is wrong counts as lost.
-pub(super) fn examine(site: &Site, memory: &mut Memory, doubts: &mut Doubts, facts: &mut Facts, now: Now) {
+pub(super) fn examine(site: &Site, state: &mut State, facts: &mut Facts, now: Now) {
+    let (memory, doubts) = (&mut state.memory, &mut state.doubts);
     let watched = (site.cdus.len().saturating_add(site.racks.len())).saturating_mul(2);
     doubts.frozen.resize(watched, None);
     doubts.balances.resize(site.cdus.len(), Balance::default());
@@ -72,9 +76,10 @@ pub(super) fn examine(site: &Site, memory: &mut Memory, doubts: &mut Doubts, fac
 
     let mut doubted: Vec<(PointId, Code, String)> = vec![];
     let readings = Readings::new(site, memory, now);
-    for (cdu, balance) in site.cdus.iter().zip(&mut doubts.balances) {
-        balance.look(&readings, cdu, dt_s, &mut doubted, facts);
+    for ((cdu, index), balance) in site.cdus.iter().zip(0..).zip(&mut doubts.balances) {
+        balance.look(&readings, (cdu, index), dt_s, &mut doubted, facts);
     }
+    votes::count(&readings, &mut state.votes, dt_s, &mut doubted);
     for ((point, heat_kw, rated_kw), slot) in moving(&readings).zip(&mut doubts.frozen) {
         let (Some(point), Some(heat_kw)) = (point, heat_kw) else {
             continue;
@@ -121,7 +126,7 @@ fn moving<'a>(readings: &'a Readings<'a>) -> impl Iterator<Item = (Option<PointI
 }
 
 /// Heat of a CDU's racks into the coolant by their power; `None` unless all are here.
-fn rack_heat_kw(readings: &Readings<'_>, cdu: &Cdu) -> Option<f64> {
+pub(super) fn rack_heat_kw(readings: &Readings<'_>, cdu: &Cdu) -> Option<f64> {
     let racks = cdu.racks.iter().filter_map(|rack| readings.site.racks.get(rack.0));
     racks
         .map(|rack| Some(readings.present(id(rack.points.power))? * rack.nameplate.liquid_fraction))
@@ -163,7 +168,7 @@ impl Balance {
     fn look(
         &mut self,
         readings: &Readings<'_>,
-        cdu: &Cdu,
+        (cdu, index): (&Cdu, usize),
         dt_s: f64,
         doubted: &mut Vec<(PointId, Code, String)>,
         facts: &mut Facts,
@@ -224,9 +229,14 @@ impl Balance {
                 .notices
                 .holds(readings.site, Code::EnergyImbalance, Subject::Point(subject), || {
                     format!(
-                        "the racks give {racks_kw:.0} kW to the coolant, flow and temperatures say {carried_kw:.0} kW"
+                        "the racks give {racks_kw:.0} kW to the coolant, flow and temperatures say {carried_kw:.0} kW: \
+                         nothing is lowered until they agree"
                     )
                 });
+            facts.require_cdu(index, Duty::of(Level::Guarded));
+            facts.cause(readings.site, subject, || {
+                format!("{} does not close its energy balance", cdu.name)
+            });
         }
     }
 }

@@ -1,10 +1,11 @@
 //! What is true of the plant in one cycle, found before any model is asked.
 
+use super::building::{self, Permit};
 use super::notices::Notices;
 use super::readings::Readings;
 use super::report::Level;
 use super::state::State;
-use super::{devices, dew_point, doubts, limits, min_flow, missing, surroundings};
+use super::{devices, dew_point, doubts, limits, min_flow, missing, outlook, surroundings, trouble};
 use crate::site::{PointId, Site, ZoneId};
 use crate::snapshot::{Now, Snapshot};
 
@@ -69,6 +70,26 @@ pub struct Facts {
     pub(super) zones: Vec<ZoneFacts>,
     /// By CDU, the differential pressure that gives every rack its smallest flow, kPa.
     pub(super) min_pressure_kpa: Vec<f64>,
+    /// By CDU, the warmest supply setpoint that leaves room for what can fail, degC.
+    pub(super) supply_ceiling_c: Vec<f64>,
+    /// By air unit, the same of its supply air, degC.
+    pub(super) air_ceiling_c: Vec<Option<f64>>,
+    /// By loop, whether the coolant behind it is close to a room's dew point.
+    pub(super) dew_close: Vec<bool>,
+    /// By loop, the warmest facility water that its rooms bear, degC.
+    pub(super) water_ceiling_c: Vec<Option<f64>>,
+    /// By CDU, the heat that its racks may still give together, kW, where cooling cannot do it.
+    pub(super) cap_kw: Vec<Option<f64>>,
+    /// Whether anything may be written.
+    pub(super) permit: Permit,
+    /// By CDU, the upper bound of the heat that is expected within five minutes, kW.
+    pub(super) expected_kw: Vec<Option<f64>>,
+    /// By CDU, whether the plan's wish for less cooling is dropped.
+    pub(super) dropped: Vec<bool>,
+    /// By CDU, the leak of its loop and racks.
+    pub(super) leaks: Vec<Option<surroundings::Severity>>,
+    /// Names of the racks that leak.
+    pub(super) leaking_racks: Vec<String>,
     /// By device, whether it runs on its own setpoints.
     pub(super) local: Vec<bool>,
     pub(super) notices: Notices,
@@ -87,11 +108,14 @@ pub(super) fn find(site: &Site, snapshot: &Snapshot, state: &mut State, now: Now
         ..Facts::default()
     };
     state.memory.take_in(snapshot, site.points.len(), now);
-    doubts::examine(site, &mut state.memory, &mut state.doubts, &mut facts, now);
+    doubts::examine(site, state, &mut facts, now);
     let readings = Readings::new(site, &state.memory, now);
     limits::watch(&readings, &mut state.latches, &mut facts);
     missing::watch(&readings, &mut facts);
+    trouble::watch(&readings, &mut state.troubles, &mut facts);
+    outlook::watch(&readings, &mut state.outlook, &mut facts);
     devices::watch(&readings, &mut state.devices, &mut facts);
+    building::watch(&readings, &mut state.building, &mut facts);
     surroundings::watch(&readings, &mut facts);
     dew_point::watch(&readings, &mut facts);
     facts.min_pressure_kpa = site
@@ -104,6 +128,12 @@ pub(super) fn find(site: &Site, snapshot: &Snapshot, state: &mut State, now: Now
 }
 
 impl Facts {
+    /// Takes in the upper bound of each CDU's heat within five minutes, kW, as a forecast states it: data for the
+    /// uncertainty gate, which may make a plan cool more and never less.
+    pub fn expect_heat(&mut self, upper_kw: impl IntoIterator<Item = f64>) {
+        self.expected_kw = upper_kw.into_iter().map(Some).collect();
+    }
+
     pub(super) fn require_cdu(&mut self, index: usize, duty: Duty) {
         if let Some(own) = self.cdus.get_mut(index) {
             own.join(duty);

@@ -24,6 +24,20 @@ pub(super) enum Code {
     HeartbeatLost,
     PlanRejected,
     PointYielded,
+    SensorsDisagree,
+    ValveStuck,
+    LowFlow,
+    LowPressure,
+    FlowLost,
+    HighSupply,
+    PrimaryLost,
+    FanTrip,
+    OutlookLimit,
+    LeakSensorFault,
+    LateReading,
+    Overridden,
+    NotEnabled,
+    BuildingLost,
 }
 
 impl Code {
@@ -45,14 +59,33 @@ impl Code {
             Self::HeartbeatLost => "heartbeat_lost",
             Self::PlanRejected => "plan_rejected",
             Self::PointYielded => "point_yielded",
+            Self::SensorsDisagree => "sensors_disagree",
+            Self::ValveStuck => "valve_stuck",
+            Self::LowFlow => "low_flow",
+            Self::LowPressure => "low_pressure",
+            Self::FlowLost => "flow_lost",
+            Self::HighSupply => "high_supply",
+            Self::PrimaryLost => "primary_lost",
+            Self::FanTrip => "fan_trip",
+            Self::OutlookLimit => "outlook_limit",
+            Self::LeakSensorFault => "leak_sensor_fault",
+            Self::LateReading => "late_reading",
+            Self::Overridden => "overridden",
+            Self::NotEnabled => "not_enabled",
+            Self::BuildingLost => "building_lost",
         }
     }
 
     const fn severity(self) -> Severity {
         match self {
-            Self::EnergyImbalance | Self::DewPointUnknown | Self::WeatherOutsideDesign | Self::LocalControl => {
-                Severity::Warning
-            }
+            Self::EnergyImbalance
+            | Self::DewPointUnknown
+            | Self::WeatherOutsideDesign
+            | Self::LocalControl
+            | Self::FlowLost
+            | Self::LeakSensorFault
+            | Self::LateReading
+            | Self::OutlookLimit => Severity::Warning,
             Self::MissingReading
             | Self::FrozenReading
             | Self::ImplausibleReading
@@ -64,7 +97,17 @@ impl Code {
             | Self::NotArmed
             | Self::HeartbeatLost
             | Self::PlanRejected
-            | Self::PointYielded => Severity::Alarm,
+            | Self::PointYielded
+            | Self::SensorsDisagree
+            | Self::ValveStuck
+            | Self::LowFlow
+            | Self::LowPressure
+            | Self::HighSupply
+            | Self::PrimaryLost
+            | Self::BuildingLost
+            | Self::NotEnabled
+            | Self::Overridden
+            | Self::FanTrip => Severity::Alarm,
         }
     }
 }
@@ -118,6 +161,11 @@ impl Notices {
     /// Whether a condition held in the cycle before, for those that end later than they begin.
     pub(super) fn held_before(&self, code: Code, subject: Subject) -> bool {
         self.before.contains(&(code, subject))
+    }
+
+    /// Whether a condition holds in this cycle, as far as was looked.
+    pub(super) fn is_held(&self, code: Code, subject: Subject) -> bool {
+        self.holding.contains(&(code, subject))
     }
 
     /// Something happened once.

@@ -1,5 +1,6 @@
 //! What safety did and why, for people and for the record.
 
+use super::asks::Ask;
 use crate::site::Authority;
 use crate::snapshot::Event;
 use serde::{Deserialize, Serialize};
@@ -41,6 +42,8 @@ pub struct SafetyReport {
     pub changes: Vec<Change>,
     /// What happened.
     pub events: Vec<Event>,
+    /// What is asked of the scheduler and the building system while its reasons last.
+    pub asks: Vec<Ask>,
     /// Overrides in force.
     pub overrides: Vec<Held>,
 }

@@ -56,6 +56,8 @@ pub(super) fn hear(site: &Site, requests: &[Request], state: &mut State, notices
                 decline(state, zone),
             ),
             RequestKind::SetStrategy { .. }
+            | RequestKind::SetLoadTarget { .. }
+            | RequestKind::ClearLoadTarget
             | RequestKind::Acknowledge { .. }
             | RequestKind::Shelve { .. }
             | RequestKind::Unshelve { .. }
@@ -63,7 +65,14 @@ pub(super) fn hear(site: &Site, requests: &[Request], state: &mut State, notices
             | RequestKind::DeclineAdvice { .. } => continue,
         };
         match outcome {
-            Ok((code, text)) => notices.tell(Severity::Warning, code, subject, format!("{who} {text}")),
+            Ok((code, text)) => {
+                let why = if request.why.is_empty() {
+                    String::new()
+                } else {
+                    format!(": {}", request.why)
+                };
+                notices.tell(Severity::Warning, code, subject, format!("{who} {text}{why}"));
+            }
             Err(why) => {
                 let text = format!("{who} asked in vain: {why}");
                 notices.tell(Severity::Warning, "request_refused", subject, text);
@@ -190,7 +199,7 @@ fn tag(site: &Site, point: PointId) -> String {
 
 fn name(author: &Author) -> &str {
     match author {
-        Author::Operator(name) => name,
+        Author::Operator(name) | Author::Bus(name) => name,
         Author::Strategy(kind) => kind.name(),
         Author::Safety => "safety",
         Author::Release => "release",

@@ -1,8 +1,9 @@
 //! One round over all setpoints: take over, check what the device holds, decide, send, beat.
 
 use super::authority::ZoneState;
+use super::building::Permit;
 use super::commands::Command;
-use super::demand;
+use super::demand::{self, Demand};
 use super::devices;
 use super::facts::Facts;
 use super::held::{Held, Verdict};
@@ -37,7 +38,8 @@ pub(super) fn go(
     now: Now,
 ) -> Round {
     let minutes = state.since_judged_s(site, now) / 60.0;
-    let demands = demand::gather(site, facts);
+    let mut demands = demand::gather(site, facts);
+    keep_one_running(site, wishes, &mut demands);
     let mut round = Round::default();
     let mut holding = vec![false; site.devices.len()];
     for ((spec, demand), point) in site.points.iter().zip(demands).zip((0..).map(PointId)) {
@@ -48,7 +50,7 @@ pub(super) fn go(
         let authority = zone.map_or(Authority::Observe, ZoneState::effective);
         let armed = state.devices.get(spec.device.0).is_some_and(|device| device.armed);
         let stand = Stand {
-            ours: armed && authority >= Authority::Bounded,
+            ours: armed && authority >= Authority::Bounded && facts.permit == Permit::Given,
             authority,
             demoted: zone.is_some_and(ZoneState::is_demoted),
             local: facts.local.get(spec.device.0).copied().unwrap_or(false),
@@ -116,6 +118,33 @@ pub(super) fn go(
     }
     beat(site, state, &holding, &mut round.commands);
     round
+}
+
+/// Never the last one: where a plan would switch every unit of a loop off, the first one is demanded.
+fn keep_one_running(site: &Site, wishes: &Wishes<'_>, demands: &mut [Demand]) {
+    for unit in &site.loops {
+        let enables = || {
+            let units = unit.rejection.iter().filter_map(|unit| site.rejection.get(unit.0));
+            units.filter_map(|unit| unit.points.enable).map(crate::site::Point::id)
+        };
+        let release = |point: PointId| site.points.get(point.0)?.write.map(|write| write.release);
+        let stays = |point: PointId| {
+            wishes
+                .value(point.0)
+                .or(release(point))
+                .is_some_and(|value| value >= 0.5)
+        };
+        if enables().any(stays) {
+            continue;
+        }
+        let first = enables().next();
+        let write = first.and_then(|point| site.points.get(point.0)?.write);
+        if let (Some(point), Some(write)) = (first, write)
+            && let Some(demand) = demands.get_mut(point.0)
+        {
+            demand.add(&write, 1.0);
+        }
+    }
 }
 
 /// How we stand to one setpoint.

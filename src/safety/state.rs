@@ -1,13 +1,17 @@
 //! What safety remembers from cycle to cycle.
 
 use super::authority::ZoneState;
+use super::building::Beat;
 use super::devices::DeviceState;
 use super::doubts::Doubts;
 use super::held::HeldPoints;
 use super::limits::Latches;
 use super::notices::{Code, Subject};
+use super::outlook::Outlook;
 use super::readings::Memory;
 use super::requests::Override;
+use super::trouble::Troubles;
+use super::votes::Votes;
 use crate::site::{PointId, Site};
 use crate::snapshot::Now;
 use serde::{Deserialize, Serialize};
@@ -23,6 +27,10 @@ pub struct State {
     judged_ms: Option<u64>,
     pub(super) memory: Memory,
     pub(super) doubts: Doubts,
+    pub(super) votes: Votes,
+    pub(super) troubles: Troubles,
+    pub(super) outlook: Outlook,
+    pub(super) building: Beat,
     pub(super) latches: Latches,
     pub(super) devices: Vec<DeviceState>,
     pub(super) zones: Vec<ZoneState>,

@@ -22,6 +22,16 @@ impl Wishes<'_> {
         self.values.get(point).copied().flatten()
     }
 
+    /// Refuses a zone's whole set.
+    pub(super) fn refuse(&mut self, site: &Site, zone: ZoneId, notices: &mut Notices, why: impl FnOnce() -> String) {
+        if let Some(rejected) = self.rejected.get_mut(zone.0) {
+            *rejected = true;
+        }
+        notices.holds(site, Code::PlanRejected, Subject::Zone(zone), || {
+            format!("{}: the zone's whole set is refused and the last one kept", why())
+        });
+    }
+
     pub(super) fn is_rejected(&self, zone: ZoneId) -> bool {
         self.rejected.get(zone.0).copied().unwrap_or(true)
     }

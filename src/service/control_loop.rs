@@ -3,7 +3,8 @@
 use super::clock::Clock;
 use super::keeper::{Checkpoint, Entry, Keeper};
 use super::learning::Learning;
-use super::show::show;
+use super::show::{Around, show};
+use super::watch::Watch;
 use crate::api::Board;
 use crate::cycle::{self, Core, CycleRecord, Inputs, Mind};
 use crate::field::Field;
@@ -11,6 +12,7 @@ use crate::jobs::Sight;
 use crate::safety::{self, Commands};
 use crate::site::{Site, StrategyKind};
 use crate::snapshot::{Event, Now, Request};
+use crate::store::Forwarder;
 use crate::workload::Feed;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
@@ -44,6 +46,7 @@ pub(super) struct ControlLoop {
     /// What the first cycle has to record.
     pub notices: Vec<Event>,
     pub keeper: Keeper,
+    pub forwarder: Option<Forwarder>,
     pub board: Board,
     pub requests: mpsc::Receiver<Request>,
     pub stop: watch::Receiver<bool>,
@@ -56,7 +59,7 @@ impl ControlLoop {
         self.first_readings(period).await;
         let mut ticks = tokio::time::interval(period);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-        let mut pace = Pace::default();
+        let (mut pace, mut watch) = (Pace::default(), Watch::default());
         let mut imposed_left = 0_u32;
         let mut checkpointed_ms = None;
         let mut due = Instant::now();
@@ -104,16 +107,16 @@ impl ControlLoop {
                 log(event);
             }
             self.learning.see(sight(&self.core.site, &outcome.record));
-            let feed = self.feed.status();
-            let figures = show(
-                &mut self.board,
-                &outcome.record,
-                &self.mind,
-                &pace,
-                &self.field,
-                feed,
-                &self.keeper,
-            );
+            let around = Around {
+                mind: &self.mind,
+                pace: &pace,
+                field: &self.field,
+                feed: self.feed.status(),
+                keeper: &self.keeper,
+                forwarder: self.forwarder.as_ref(),
+                watch: &mut watch,
+            };
+            let figures = show(&mut self.board, &outcome.record, around);
             self.keeper.keep(Entry::Cycle(Box::new(outcome.record)), Some(figures));
             notify(&[sd_notify::NotifyState::Watchdog]);
             if self.mind.cycle == 1 {
@@ -147,7 +150,7 @@ impl ControlLoop {
     }
 
     fn inputs(&mut self, now: Now, imposed: bool) -> Inputs {
-        let mut requests = Vec::new();
+        let mut requests = self.field.take_requests();
         while let Ok(request) = self.requests.try_recv() {
             requests.push(request);
         }
@@ -156,8 +159,7 @@ impl ControlLoop {
         for swap in self.learning.take_swaps() {
             // The model changes between two cycles; the record of each names the one that it used.
             if let Some(model) = swap.model {
-                self.core.model_fingerprint = model.fingerprint();
-                self.core.model = model;
+                self.core.adopt(model);
             }
             notices.push(swap.event);
         }
@@ -183,6 +185,9 @@ impl ControlLoop {
         self.field.apply(&commands);
         self.field.shutdown().await;
         self.learning.finish();
+        if let Some(forwarder) = self.forwarder {
+            forwarder.stop().await;
+        }
         let checkpoint = Checkpoint { now, mind: self.mind };
         self.keeper.keep(Entry::Checkpoint(Box::new(checkpoint)), None);
         self.keeper.finish();
@@ -220,7 +225,7 @@ fn notify(states: &[sd_notify::NotifyState<'_>]) {
     }
 }
 
-fn log(event: &Event) {
+pub(super) fn log(event: &Event) {
     use crate::snapshot::Severity;
     let (code, subject, text) = (&event.code, &event.subject, &event.text);
     match event.severity {

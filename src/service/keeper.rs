@@ -124,7 +124,7 @@ fn write(store: &mut Store, site: &Site, entry: &Entry, figures: Option<&Figures
         tracing::warn!(%error, "the samples were not kept");
     }
     if let Some(figures) = figures
-        && let Err(error) = store.append_figures(now, &mut |take| figures.each(take))
+        && let Err(error) = store.append_figures(now, |take| figures.each(take))
     {
         tracing::warn!(%error, "the figures were not kept");
     }

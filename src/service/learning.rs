@@ -439,7 +439,7 @@ mod tests {
         let begun = at;
         let changed = until(&mut worker, &swaps, &mut at, "model_changed");
         assert!(
-            (60..180).contains(&(at - begun)),
+            (55..180).contains(&(at - begun)),
             "after an hour of shadow, not {} min",
             at - begun
         );

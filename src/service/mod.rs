@@ -10,6 +10,7 @@ mod learning;
 pub mod models;
 mod show;
 mod start;
+mod watch;
 
 pub use keeper::{Checkpoint, Entry};
 pub use start::{Options, Service, ServiceError, load_model, runtime, signals, start};

@@ -11,7 +11,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 /// Characters of a hash in file names and messages: enough to be one model's alone, and as records name it.
-const NAME: usize = 16;
+pub const NAME: usize = 16;
 
 /// An appointment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

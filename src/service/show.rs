@@ -2,11 +2,12 @@
 
 use super::control_loop::Pace;
 use super::keeper::Keeper;
-use crate::api::{Board, DeviceView, Edges, FeedView, Figures, History, Sample, StoreView};
+use super::watch::Watch;
+use crate::api::{Board, DeviceView, Edges, FeedView, Figures, ForwardView, History, Sample, StoreView};
 use crate::cycle::{CycleRecord, Mind};
 use crate::field::{Field, LinkStatus};
 use crate::snapshot::Now;
-use crate::store::{SeriesName, Store};
+use crate::store::{CanaryStatus, ForwardStatus, Forwarder, SeriesName, Store};
 use crate::workload::FeedStatus;
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
@@ -29,26 +30,32 @@ impl History for Past {
     }
 }
 
+/// What a cycle is shown with.
+pub(super) struct Around<'a> {
+    pub mind: &'a Mind,
+    pub pace: &'a Pace,
+    pub field: &'a Field,
+    pub feed: FeedStatus,
+    pub keeper: &'a Keeper,
+    pub forwarder: Option<&'a Forwarder>,
+    pub watch: &'a mut Watch,
+}
+
 /// Hangs a cycle out; answers its figures, for the record.
-pub(super) fn show(
-    board: &mut Board,
-    record: &CycleRecord,
-    mind: &Mind,
-    pace: &Pace,
-    field: &Field,
-    feed: FeedStatus,
-    keeper: &Keeper,
-) -> Figures {
-    let devices = field
-        .status()
-        .into_iter()
-        .map(|link| device(link, record.now))
-        .collect();
+pub(super) fn show(board: &mut Board, record: &CycleRecord, around: Around<'_>) -> Figures {
+    let feed = around.feed;
+    let devices = around.field.status().into_iter();
+    let store = store(around.keeper);
+    let forward = around.forwarder.map(Forwarder::status);
+    let events = around.watch.look(&store, forward.as_ref());
+    for event in &events {
+        super::control_loop::log(event);
+    }
     let edges = Edges {
-        step_ms: pace.step.as_secs_f64() * 1000.0,
-        late: pace.late,
-        overruns: pace.overruns,
-        devices,
+        step_ms: around.pace.step.as_secs_f64() * 1000.0,
+        late: around.pace.late,
+        overruns: around.pace.overruns,
+        devices: devices.map(|link| device(link, record.now)).collect(),
         feed: FeedView {
             text: feed.text(),
             source: feed.source,
@@ -59,11 +66,32 @@ pub(super) fn show(
             clock_ahead_s: feed.clock_ahead_s,
             last_error: feed.last_error,
         },
-        store: store(keeper),
-        alarms: mind.alarms.alarms().to_vec(),
-        advice: mind.advice.clone(),
+        store,
+        forward: forward.map(forward_view),
+        events,
+        alarms: around.mind.alarms.alarms().to_vec(),
+        advice: around.mind.advice.clone(),
     };
     board.show(record, edges)
+}
+
+fn forward_view(status: ForwardStatus) -> ForwardView {
+    ForwardView {
+        state: status.waits.unwrap_or_else(|| "ok".to_owned()),
+        target: status.target,
+        lag_s: status.lag_s,
+        backlog: status.backlog,
+        sent: status.sent,
+        rejected: status.rejected,
+        failures: status.failures,
+        lost_chunks: status.lost_chunks,
+        canary: match status.canary {
+            CanaryStatus::Unknown => None,
+            CanaryStatus::Kept => Some(true),
+            CanaryStatus::Missing => Some(false),
+        },
+        canary_age_s: status.canary_age_s,
+    }
 }
 
 fn device(link: LinkStatus, now: Now) -> DeviceView {

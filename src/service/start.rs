@@ -13,7 +13,7 @@ use crate::forecast::JobModel;
 use crate::jobs::Outlooks;
 use crate::site::Site;
 use crate::snapshot::{Event, Severity};
-use crate::store::{Books, Disk, RealDisk, Store};
+use crate::store::{Books, Disk, Forwarder, Pace, RealDisk, Store};
 use crate::workload::{Events, Feed};
 use jiff::tz::TimeZone;
 use std::net::SocketAddr;
@@ -92,6 +92,12 @@ pub enum ServiceError {
         /// Cause.
         source: std::io::Error,
     },
+    /// The forwarding cannot work as configured.
+    #[error("{0}")]
+    Forward(String),
+    /// The users' file or the certificate is wrong.
+    #[error("{0}")]
+    Access(String),
     /// A thread could not be started.
     #[error("a thread could not be started")]
     Thread(#[source] std::io::Error),
@@ -250,12 +256,7 @@ pub async fn start(site: Site, options: Options) -> Result<Service, ServiceError
     let (model, chosen) = chosen_model(&site, base, clock.now().wall_ms);
     let model = Arc::new(model);
     let (learning, outlooks) = Learning::start(Arc::clone(&site), Arc::clone(&model)).map_err(ServiceError::Thread)?;
-    let core = Core {
-        site: Arc::clone(&site),
-        model_fingerprint: model.fingerprint(),
-        model,
-        fingerprints: true,
-    };
+    let core = Core::new(Arc::clone(&site), model, true);
     let now = {
         let clock = clock.clone();
         Arc::new(move || clock.now())
@@ -263,6 +264,7 @@ pub async fn start(site: Site, options: Options) -> Result<Service, ServiceError
     let field = Field::start(Arc::clone(&site), now.clone(), options.speed);
     let feed = Feed::start(Arc::clone(&site), now, options.speed);
     let keeper = Keeper::start(store, books, Arc::clone(&site)).map_err(ServiceError::Thread)?;
+    let forwarder = Forwarder::start(&site, keeper.store(), Pace::default()).map_err(ServiceError::Forward)?;
     let (stop, stopped) = watch::channel(false);
     let (request_sender, requests) = mpsc::channel(REQUESTS);
 
@@ -271,9 +273,10 @@ pub async fn start(site: Site, options: Options) -> Result<Service, ServiceError
         outlooks,
         events: feed.events(),
     });
+    let access = api::Access::of(&site).map_err(ServiceError::Access)?;
     let (board, shared) = api::open(site, options.mode, options.speed, past, desk, request_sender);
     let mut stopping = stopped.clone();
-    let page = api::serve(listener, shared, async move {
+    let page = api::serve(listener, shared.behind(access), async move {
         // An error means that the service is gone, which is a reason to stop too.
         let _gone = stopping.wait_for(|stop| *stop).await.is_err();
     });
@@ -286,6 +289,7 @@ pub async fn start(site: Site, options: Options) -> Result<Service, ServiceError
         learning,
         notices: chosen,
         keeper,
+        forwarder,
         board,
         requests,
         stop: stopped,

@@ -1,7 +1,7 @@
 //! The textbook: pumps with drives, counterflow exchangers, towers.
 
 use super::steady::Conditions;
-use crate::site::{RejectionKind, RejectionNameplate};
+use crate::site::{LoopNameplate, RejectionKind, RejectionNameplate};
 use thermo::Coolant;
 use thermo::moist_air::clamped::saturated_enthalpy_kj_kg;
 
@@ -28,6 +28,64 @@ pub(super) fn pump_share(flow: f64, head: f64) -> f64 {
     let load = (flow * head).max(1e-4);
     let speed = head.max(0.0).sqrt().clamp(0.05, 1.0);
     load * drive(1.0, 1.0) / drive(load.min(1.0), speed)
+}
+
+/// Head at no flow over head at rated flow of a typical end-suction pump.
+const SHUT_OFF: f64 = 1.25;
+/// Speed above which a skid starts its next pump.
+const STAGE_UP: f64 = 0.92;
+
+/// A skid of like pumps in parallel by their plate, and the friction of the pipes outside the hall.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Skid<'a> {
+    pub(super) plate: &'a LoopNameplate,
+    /// kPa per (L/min)^2.
+    pub(super) pipe_k: f64,
+}
+
+impl Skid<'_> {
+    /// Head that the pumps make for a flow with a pressure difference at the headers, kPa.
+    fn head(&self, flow_lpm: f64, header_kpa: f64) -> f64 {
+        header_kpa + self.pipe_k * flow_lpm * flow_lpm
+    }
+
+    fn fall(&self, flow_lpm: f64, running: f64) -> f64 {
+        let each = flow_lpm / (running * self.plate.pump_flow_lpm);
+        (SHUT_OFF - 1.0) * self.plate.pump_head_kpa * each * each
+    }
+
+    /// Largest pressure difference at the headers with all pumps at full speed, kPa.
+    pub(super) fn most_kpa(&self, flow_lpm: f64) -> f64 {
+        SHUT_OFF * self.plate.pump_head_kpa - self.fall(flow_lpm, self.plate.pumps as f64) - self.head(flow_lpm, 0.0)
+    }
+
+    /// Electric power, kW: hydraulic work over the efficiencies of pump (a parabola over flow by speed), motor and drive.
+    pub(super) fn kw(&self, flow_lpm: f64, header_kpa: f64) -> f64 {
+        let plate = self.plate;
+        let head = self.head(flow_lpm, header_kpa);
+        let speed_of = |running: f64| {
+            ((head + self.fall(flow_lpm, running)) / (SHUT_OFF * plate.pump_head_kpa))
+                .max(0.0)
+                .sqrt()
+        };
+        let mut running = 1.0;
+        while running < plate.pumps as f64 && speed_of(running) > STAGE_UP {
+            running += 1.0;
+        }
+        let speed = speed_of(running).clamp(plate.pump_min_speed, 1.0);
+        let each = flow_lpm / running;
+        let shaft_rated = plate.pump_kw * drive(1.0, 1.0);
+        let best = plate.pump_flow_lpm * plate.pump_head_kpa / 60_000.0 / shaft_rated;
+        let off = 1.0 - each / (speed * plate.pump_flow_lpm);
+        let shaft = each * head / 60_000.0 / (best * (1.0 - off * off).max(0.2));
+        running * shaft / drive(shaft / shaft_rated, speed)
+    }
+
+    /// The pipes' friction that explains a speed of the running pumps.
+    pub(super) fn pipe_of(&self, flow_lpm: f64, header_kpa: f64, running: f64, speed: f64) -> f64 {
+        let head = SHUT_OFF * self.plate.pump_head_kpa * speed * speed - self.fall(flow_lpm, running);
+        (head - header_kpa) / (flow_lpm * flow_lpm)
+    }
 }
 
 fn drive(load: f64, speed: f64) -> f64 {
@@ -186,6 +244,17 @@ mod tests {
         assert!((share - 1.0).abs() < 0.01 && above == 0.0, "{share}");
         let (share, above) = exchanger.cold_share(400.0, 1.0, 2.0, 0.8);
         assert!((share - 0.8).abs() < 1e-9 && above > 2.0, "{above}");
+    }
+
+    #[test]
+    fn a_skid_meets_its_plate_and_finds_its_pipes_again() {
+        let site = crate::site::load_embedded("demo").unwrap().unwrap();
+        let plate = &site.loops[0].nameplate;
+        let skid = Skid { plate, pipe_k: 4e-6 };
+        let (flow, header) = (4800.0, plate.pump_head_kpa - 4e-6 * 4800.0 * 4800.0);
+        assert!((skid.kw(flow, header) - 2.0 * plate.pump_kw).abs() < 1e-9);
+        assert!((skid.most_kpa(flow) - header).abs() < 1e-9);
+        assert!((skid.pipe_of(flow, header, 2.0, 1.0) / 4e-6 - 1.0).abs() < 1e-9);
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! The model's ratios, from telemetry: slow filters, bounded, still where a reading is missing or says little.
 
-use super::laws::{AIR_EXPONENT, FAN_EXPONENT, fan_speed, pump_share, water};
-use super::steady::{AIR_CARRIES, Conditions, cdu_exchanger, coil_exchanger};
+use super::laws::{AIR_EXPONENT, FAN_EXPONENT, Skid, fan_speed, pump_share, water};
+use super::steady::{AIR_CARRIES, Conditions, branch_kpa, cdu_exchanger, coil_exchanger, rated_flow_lpm};
 use super::value;
-use crate::site::Site;
+use crate::site::{FacilityLoop, Site};
 use crate::snapshot::Snapshot;
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 const MEMORY_S: f64 = 3.0 * 3600.0;
 /// What a ratio may be at all.
 const BOUNDS: (f64, f64) = (0.4, 2.5);
+/// Most friction of pipes, over that assumed at first.
+const PIPE_MOST: f64 = 10.0;
 /// Share of a rated flow or load from which a measurement says something.
 const TELLS: f64 = 0.15;
 
@@ -45,6 +47,36 @@ impl Ratio {
     }
 }
 
+/// A ratio of power, with where it was seen. The nameplate is right at its rated point, and a ratio seen at part load is
+/// taken over the less the further another load is from there.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub(super) struct Local {
+    ratio: Ratio,
+    /// Power by the law where it was seen, kW.
+    at_kw: f64,
+}
+
+impl Local {
+    /// The power for one that the law says, kW.
+    pub(super) fn apply(self, law_kw: f64) -> f64 {
+        if self.at_kw <= 0.0 || law_kw <= 0.0 {
+            return law_kw;
+        }
+        let near = (self.at_kw / law_kw).min(law_kw / self.at_kw);
+        law_kw * (1.0 + (self.ratio.get() - 1.0) * near)
+    }
+
+    fn follow(&mut self, seen_kw: f64, law_kw: f64, passed_s: f64) {
+        self.ratio.follow(seen_kw / law_kw, passed_s);
+        let share = if self.at_kw > 0.0 {
+            (passed_s / MEMORY_S).min(1.0)
+        } else {
+            1.0
+        };
+        self.at_kw += share * (law_kw - self.at_kw);
+    }
+}
+
 /// Ratios of a CDU.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub(super) struct CduRatios {
@@ -64,6 +96,8 @@ pub(super) struct AirRatios {
     pub(super) heat: Ratio,
     pub(super) ua: Ratio,
     pub(super) fan: Ratio,
+    /// Water that the coil's branch was seen to pass, over the rated flow at a branch's rated pressure.
+    pub(super) water: Ratio,
 }
 
 /// Ratios of the plant.
@@ -71,8 +105,10 @@ pub(super) struct AirRatios {
 pub(super) struct Learned {
     pub(super) cdus: Vec<CduRatios>,
     pub(super) air_units: Vec<AirRatios>,
+    /// Friction of each loop's pipes outside the hall, kPa per (L/min)^2.
+    pub(super) pipes: Vec<f64>,
     /// Pumps of each loop.
-    pub(super) pumps: Vec<Ratio>,
+    pub(super) pumps: Vec<Local>,
     /// Heat-rejection capacity of each loop.
     pub(super) capacity: Vec<Ratio>,
     /// Fan power of each loop's cells over the law.
@@ -86,7 +122,8 @@ impl Learned {
         Self {
             cdus: vec![CduRatios::default(); site.cdus.len()],
             air_units: vec![AirRatios::default(); site.air_units.len()],
-            pumps: vec![Ratio::default(); site.loops.len()],
+            pipes: site.loops.iter().map(first_pipe_k).collect(),
+            pumps: vec![Local::default(); site.loops.len()],
             capacity: vec![Ratio::default(); site.loops.len()],
             fans: vec![Ratio::default(); site.loops.len()],
             demand_kw: site.reuse.iter().map(|unit| unit.nameplate.rated_kw).collect(),
@@ -106,11 +143,27 @@ impl Learned {
                 value(snapshot, points.flow),
                 value(snapshot, points.differential_pressure),
             );
-            if let (Some(ratio), Some(flow), Some(kpa), Some(kw)) =
-                (self.pumps.get_mut(id), flow, kpa, value(snapshot, points.power))
+            if let (Some(pipe_k), Some(ratio), Some(flow), Some(kpa)) =
+                (self.pipes.get_mut(id), self.pumps.get_mut(id), flow, kpa)
                 && flow > TELLS * unit.nameplate.pump_flow_lpm
             {
-                ratio.follow(kw / super::steady::pumps_kw(unit, flow, kpa), passed_s);
+                let skid = Skid {
+                    plate: &unit.nameplate,
+                    pipe_k: *pipe_k,
+                };
+                if let (Some(running), Some(speed)) = (
+                    value(snapshot, points.pumps_running),
+                    value(snapshot, points.pump_speed),
+                ) && running >= 1.0
+                    && speed > unit.nameplate.pump_min_speed
+                {
+                    let most = PIPE_MOST * first_pipe_k(unit);
+                    let seen = skid.pipe_of(flow, kpa, running, speed).clamp(0.0, most);
+                    *pipe_k += (passed_s / MEMORY_S).min(1.0) * (seen - *pipe_k);
+                }
+                if let Some(kw) = value(snapshot, points.power) {
+                    ratio.follow(kw, skid.kw(flow, kpa), passed_s);
+                }
             }
             if let (Some(capacity), Some(fans)) = (self.capacity.get_mut(id), self.fans.get_mut(id)) {
                 learn_rejection(site, snapshot, conditions, id, capacity, fans, passed_s);
@@ -135,6 +188,12 @@ impl Learned {
             *demand_kw += (passed_s / memory_s).min(1.0) * (towards.clamp(0.0, unit.nameplate.rated_kw) - *demand_kw);
         }
     }
+}
+
+/// Friction of the pipes where nothing is known yet: 40 % of the rated head at the rated flow of all pumps.
+fn first_pipe_k(unit: &FacilityLoop) -> f64 {
+    let flow = rated_flow_lpm(unit);
+    0.4 * unit.nameplate.pump_head_kpa / (flow * flow)
 }
 
 fn learn_cdu(site: &Site, snapshot: &Snapshot, id: usize, ratios: &mut CduRatios, passed_s: f64) {
@@ -231,6 +290,13 @@ fn learn_air(
         let coils = around.air_units.len() as f64;
         let water = (flow - cdus) / (coils * plate.water_flow_lpm);
         let exchanger = coil_exchanger(unit, 1.0);
+        // The valve's position is not read: the branch passes at least what was seen.
+        if let Some(kpa) = value(snapshot, around.points.differential_pressure).filter(|kpa| *kpa > 1.0) {
+            let seen = water / (kpa / branch_kpa(site, around)).sqrt();
+            if seen > ratios.water.get() {
+                ratios.water.follow(seen, passed_s);
+            }
+        }
         if water > TELLS
             && back > cold + 2.0
             && let Some(seen) = exchanger.ratio_of(speed, water, carried / (back - cold))

@@ -1,6 +1,6 @@
 //! The plant in steady state under some setpoints.
 
-use super::laws::{Exchanger, fan_share, fan_speed, pump_share, water};
+use super::laws::{Exchanger, Skid, fan_share, fan_speed, pump_share, water};
 use super::learn::Learned;
 use super::{Setpoints, value};
 use crate::site::{AirUnit, Cdu, FacilityLoop, Point, Reuse, Site};
@@ -9,8 +9,6 @@ use thermo::moist_air;
 
 /// Density times specific heat of air near 30 degC, kJ/(m3 K).
 pub(super) const AIR_CARRIES: f64 = 1.16;
-/// Part of a pump's rated head that pipes outside the hall take at rated flow.
-const PIPE_SHARE: f64 = 0.4;
 /// Temperature at which coolant properties are taken, degC.
 const PROPERTY_C: f64 = 35.0;
 /// Warmest facility water that is looked for, degC.
@@ -125,13 +123,10 @@ pub(super) fn coil_exchanger(unit: &AirUnit, ratio: f64) -> Exchanger {
     )
 }
 
-/// Power of a loop's pumps, kW.
-pub(super) fn pumps_kw(unit: &FacilityLoop, flow_lpm: f64, header_kpa: f64) -> f64 {
-    let plate = &unit.nameplate;
-    let share = flow_lpm / (plate.pump_flow_lpm * plate.pumps as f64);
-    let head = (header_kpa + PIPE_SHARE * plate.pump_head_kpa * share * share) / plate.pump_head_kpa;
-    let running = (flow_lpm / plate.pump_flow_lpm).ceil().clamp(1.0, plate.pumps as f64);
-    running * plate.pump_kw * pump_share(flow_lpm / (running * plate.pump_flow_lpm), head)
+/// Pressure that a branch of a loop takes at its rated flow, kPa: that of its CDUs; data sheets of coils state none.
+pub(super) fn branch_kpa(site: &Site, unit: &FacilityLoop) -> f64 {
+    let cdus = unit.cdus.iter().filter_map(|id| site.cdus.get(id.0));
+    cdus.map(|cdu| cdu.nameplate.primary_pressure_kpa).fold(1.0, f64::max)
 }
 
 /// What the loop's equipment does at a water temperature.
@@ -226,7 +221,38 @@ fn around(
     water_c: f64,
 ) -> Option<Around> {
     let unit = site.loops.get(id)?;
-    let header_kpa = set(setpoints, unit.points.differential_pressure_setpoint)?;
+    let asked_kpa = set(setpoints, unit.points.differential_pressure_setpoint)?;
+    let skid = Skid {
+        plate: &unit.nameplate,
+        pipe_k: *learned.pipes.get(id)?,
+    };
+    let at = |kpa: f64| around_at(site, learned, conditions, setpoints, (id, water_c, kpa), skid);
+    let found = at(asked_kpa)?;
+    if skid.most_kpa(found.flow_lpm) >= asked_kpa {
+        return Some(found);
+    }
+    // Open valves take more than all pumps can give: the pressure falls until both agree.
+    let (mut low, mut high) = (0.0, asked_kpa);
+    for _ in 0..8 {
+        let middle = 0.5 * (low + high);
+        if skid.most_kpa(at(middle)?.flow_lpm) >= middle {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    at(low.max(1.0))
+}
+
+fn around_at(
+    site: &Site,
+    learned: &Learned,
+    conditions: &Conditions,
+    setpoints: Setpoints<'_>,
+    (id, water_c, header_kpa): (usize, f64, f64),
+    skid: Skid<'_>,
+) -> Option<Around> {
+    let unit = site.loops.get(id)?;
     let mut all = Around {
         cdus: vec![],
         air_units: vec![],
@@ -236,11 +262,10 @@ fn around(
         return_c: water_c,
     };
     let mut heat_kw = 0.0;
-    let mut branch_kpa = 0.0_f64;
+    let branch_kpa = branch_kpa(site, unit);
     for cdu in &unit.cdus {
         let (unit, ratios) = (site.cdus.get(cdu.0)?, learned.cdus.get(cdu.0)?);
         let plate = &unit.nameplate;
-        branch_kpa = branch_kpa.max(plate.primary_pressure_kpa);
         let kpa = set(setpoints, unit.points.secondary_differential_pressure_setpoint)?;
         let asked_c = set(setpoints, unit.points.secondary_supply_temperature_setpoint)?;
         let head = kpa / plate.secondary_pressure_kpa;
@@ -269,7 +294,7 @@ fn around(
         let kw = ratios.fan.get() * plate.fan_kw * fan_share(speed, plate.min_speed);
         let q = conditions.air_kw * ratios.heat.get();
         let exchanger = coil_exchanger(unit, ratios.ua.get());
-        let most = (header_kpa / branch_kpa.max(1.0)).max(1e-4).sqrt();
+        let most = ratios.water.get() * (header_kpa / branch_kpa).max(1e-4).sqrt();
         let (share, above_k) = exchanger.cold_share(q, speed, asked_c - water_c, most);
         let supply_c = asked_c + above_k;
         all.air_units.push(AirState {
@@ -283,7 +308,7 @@ fn around(
     all.flow_lpm = all.cdus.iter().map(|cdu| cdu.primary_lpm).sum::<f64>()
         + all.air_units.iter().map(|air| air.water_lpm).sum::<f64>();
     all.flow_lpm = all.flow_lpm.clamp(1.0, rated_flow_lpm(unit));
-    all.pump_kw = learned.pumps.get(id)?.get() * pumps_kw(unit, all.flow_lpm, header_kpa);
+    all.pump_kw = learned.pumps.get(id)?.apply(skid.kw(all.flow_lpm, header_kpa));
     heat_kw += all.pump_kw;
     all.return_c = water_c + heat_kw / (all.flow_lpm * water());
     let reused: f64 = unit

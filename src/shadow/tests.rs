@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::site::load_embedded;
-use crate::snapshot::Reading;
+use crate::snapshot::{HeatSource, Reading};
 
 /// The demo hall at half load on a warm day, under its release values.
 fn hall() -> (Site, Snapshot) {
@@ -35,7 +35,19 @@ fn hall() -> (Site, Snapshot) {
 fn under_release_the_model_and_fixed_are_the_same() {
     let (site, snapshot) = hall();
     let mut state = State::default();
-    let found = watch(&site, &snapshot, &HeatForecast::default(), &mut state, snapshot.now).unwrap();
+    let found = watch(
+        &site,
+        &snapshot,
+        &HeatForecast {
+            source: HeatSource::Feedback,
+            cdus: Vec::new(),
+            racks: Vec::new(),
+            notes: Vec::new(),
+        },
+        &mut state,
+        snapshot.now,
+    )
+    .unwrap();
     assert!((found.model_kw - found.fixed_kw).abs() < 1e-9, "{found:?}");
     // Pumps of four CDUs and two skids near their plates, towers at full speed below their setpoint's reach.
     assert!((50.0..95.0).contains(&found.fixed_kw), "{found:?}");

@@ -7,8 +7,8 @@ use super::profiles::Profiles;
 use super::raw;
 use super::read::Item;
 use super::{
-    AirUnitPoints, CduPoints, Device, DeviceBinding, DeviceId, EquipmentId, FeedPoints, LoopPoints, MeterPoints,
-    PointId, PointSpec, RackPoints, RejectionPoints, ReusePoints, WeatherPoints, WriteSpec, ZoneId,
+    AirUnitPoints, BuildingPoints, CduPoints, Device, DeviceBinding, DeviceId, EquipmentId, FeedPoints, LoopPoints,
+    MeterPoints, PointId, PointSpec, RackPoints, RejectionPoints, ReusePoints, WeatherPoints, WriteSpec, ZoneId,
 };
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -327,6 +327,7 @@ pub(super) fn vocabulary(class: &str) -> &'static [(&'static str, Unit)] {
         "meter" => MeterPoints::VOCABULARY,
         "weather" => WeatherPoints::VOCABULARY,
         "feed" => FeedPoints::VOCABULARY,
+        "building" => BuildingPoints::VOCABULARY,
         _ => &[],
     }
 }

@@ -8,11 +8,12 @@ use super::ids::{AirUnitId, CduId, EquipmentId, LoopId, MeterId, RackId, Rejecti
 use super::profiles::Profiles;
 use super::raw::{Entry, LoopLinks, MeterLinks, NoKeys, RackLinks, Raw, ZoneLinks};
 use super::topology::{
-    AirUnit, Cdu, FacilityLoop, Feed, LoopNameplate, Meter, Rack, RackNameplate, Rejection, Reuse, Weather, Zone,
+    AirUnit, Building, Cdu, FacilityLoop, Feed, LoopNameplate, Meter, Rack, RackNameplate, Rejection, Reuse, Weather,
+    Zone,
 };
 use super::{
-    AirUnitPoints, CduPoints, FeedPoints, Grid, LoopPoints, MeterPoints, PointId, PointSpec, RackPoints,
-    RejectionPoints, ReusePoints, Site, WeatherPoints, hash, nodes,
+    AirUnitPoints, BuildingPoints, CduPoints, FeedPoints, Grid, LoopPoints, MeterPoints, PointId, PointSpec,
+    RackPoints, RejectionPoints, ReusePoints, Site, WeatherPoints, hash, nodes,
 };
 
 /// Index of what a wrong name stands for: no vector is that long, so nothing is connected there.
@@ -107,6 +108,7 @@ pub(super) fn build(raw: Raw, profiles: Profiles, findings: &Findings<'_>) -> Si
     let meters = it.meters(raw.meters);
     let weather = raw.weather.map(|entry| it.weather(entry));
     let feed = raw.feed.map(|entry| it.feed(entry));
+    let building = raw.building.map(|entry| it.building(entry));
     let bound = it.binder.finish();
     Site {
         zones: zones(raw.zones, &bound.points),
@@ -115,6 +117,7 @@ pub(super) fn build(raw: Raw, profiles: Profiles, findings: &Findings<'_>) -> Si
         altitude_m: raw.site.altitude_m,
         currency: raw.site.currency,
         hash: hash::of(&findings.layers.merged, &bound.profile_sources),
+        limits_hash: hash::limits(&findings.layers.merged),
         loops,
         cdus,
         racks,
@@ -130,6 +133,7 @@ pub(super) fn build(raw: Raw, profiles: Profiles, findings: &Findings<'_>) -> Si
         },
         ledger: raw.ledger,
         disclosure: raw.disclosure,
+        building,
         devices: bound.devices,
         points: bound.points,
         limits: raw.limits,
@@ -138,9 +142,12 @@ pub(super) fn build(raw: Raw, profiles: Profiles, findings: &Findings<'_>) -> Si
         safety: raw.safety,
         forecast: raw.forecast,
         workload: raw.workload,
+        modbus: raw.modbus,
         mqtt: raw.mqtt,
+        dsx: raw.dsx,
         api: raw.api,
         store: raw.store,
+        forward: raw.forward,
     }
 }
 
@@ -220,6 +227,19 @@ impl Builder<'_> {
             });
         }
         meters
+    }
+
+    fn building(&mut self, entry: Entry<LoopLinks, NoKeys>) -> Building {
+        let links = entry.links;
+        let zone = self.names.zone(&links.zone, &entry.path);
+        let device = self
+            .binder
+            .device(EquipmentId::Building, entry.class, &links.id, zone, links.device);
+        Building {
+            points: BuildingPoints::bind(|name, unit| self.binder.find(device, name, unit)),
+            name: links.id,
+            device,
+        }
     }
 
     fn weather(&mut self, entry: Entry<LoopLinks, NoKeys>) -> Weather {

@@ -7,16 +7,21 @@ use toml::{Table, Value};
 /// Keys whose values are secret: they do not change how the plant is run, and a hash of a short secret can be guessed.
 const SECRETS: &[(&str, &str)] = &[
     ("mqtt", "password"),
+    ("dsx.mqtt", "password"),
     ("api", "operator_token"),
     ("api", "feed_token"),
     ("workload", "token"),
+    ("forward", "token"),
 ];
 
 /// SHA-256, in hex, over the merged configuration in sorted order and the text of every profile in use.
 pub(super) fn of(merged: &Table, profiles: &BTreeMap<String, String>) -> String {
     let mut merged = merged.clone();
     for (section, key) in SECRETS {
-        if let Some(table) = merged.get_mut(*section).and_then(Value::as_table_mut) {
+        let mut names = section.split('.');
+        let first = names.next().and_then(|name| merged.get_mut(name));
+        let table = names.fold(first, |value, name| value?.get_mut(name));
+        if let Some(table) = table.and_then(Value::as_table_mut) {
             table.remove(*key);
         }
     }
@@ -27,6 +32,27 @@ pub(super) fn of(merged: &Table, profiles: &BTreeMap<String, String>) -> String 
         digest.update(text);
     }
     let bytes = digest.finalize();
+    bytes
+        .iter()
+        .fold(String::with_capacity(64), |hex, byte| hex + &format!("{byte:02x}"))
+}
+
+/// SHA-256, in hex, of what bounds every command: `[limits]`, `[safety]` without its pin, and `[points]` with their
+/// defaults.
+pub(super) fn limits(merged: &Table) -> String {
+    let mut bounds = Table::new();
+    for name in ["limits", "safety", "points"] {
+        if let Some(value) = merged.get(name) {
+            bounds.insert(name.to_owned(), value.clone());
+        }
+    }
+    if let Some(safety) = bounds.get_mut("safety").and_then(Value::as_table_mut) {
+        safety.remove("limits_pin");
+    }
+    if let Some(point) = merged.get("defaults").and_then(|defaults| defaults.get("point")) {
+        bounds.insert("defaults.point".to_owned(), point.clone());
+    }
+    let bytes = Sha256::digest(bounds.to_string());
     bytes
         .iter()
         .fold(String::with_capacity(64), |hex, byte| hex + &format!("{byte:02x}"))
@@ -51,6 +77,21 @@ mod tests {
         assert_ne!(
             hall,
             hash("[site]\nname = 'a'\naltitude_m = 2\n[api]\noperator_token = 'x'")
+        );
+    }
+
+    #[test]
+    fn the_limits_have_a_hash_of_their_own() {
+        let of = |text: &str| limits(&text.parse().unwrap());
+        let base = of("[limits]\na = 1\n[safety]\nb = 2\n[prices]\nc = 3");
+        assert_eq!(
+            base,
+            of("[prices]\nc = 4\n[safety]\nlimits_pin = 'x'\nb = 2\n[limits]\na = 1")
+        );
+        assert_ne!(base, of("[limits]\na = 1.5\n[safety]\nb = 2\n[prices]\nc = 3"));
+        assert_ne!(
+            base,
+            of("[limits]\na = 1\n[safety]\nb = 2\n[points.cdu]\nd = { max = 4 }")
         );
     }
 

@@ -56,4 +56,6 @@ pub enum EquipmentId {
     Weather,
     /// The feed of grid carbon and prices.
     Feed,
+    /// The building system.
+    Building,
 }

@@ -22,6 +22,7 @@ pub(super) const CLASSES: &[&str] = &[
     "meter",
     "weather",
     "feed",
+    "building",
 ];
 
 const DEFAULTS: &str = include_str!("../../config/defaults.toml");
@@ -150,7 +151,7 @@ impl Layers {
                 .into_iter()
                 .zip(items)
                 .collect(),
-            Some(item @ Value::Table(table)) if class == "weather" => {
+            Some(item @ Value::Table(table)) if matches!(class, "weather" | "building") => {
                 let id = table.get("id").and_then(Value::as_str).unwrap_or(class);
                 vec![(id.to_owned(), item)]
             }

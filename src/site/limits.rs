@@ -171,6 +171,9 @@ pub struct TrimRespondSettings {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SafetySettings {
+    /// SHA-256 of the limits as they were signed off, hex; with another hash nothing starts. Empty: not pinned. Best given
+    /// by `ISOTHERM__SAFETY__LIMITS_PIN`, from where whoever edits the site's file cannot reach it.
+    pub limits_pin: String,
     /// Smallest heat assumed for a rack when its flow minimum is formed, as a share of rated power.
     pub min_heat_fraction: f64,
     /// Vetoes within `veto_window_s` that demote a zone.
@@ -278,18 +281,77 @@ impl std::fmt::Debug for Secret {
     }
 }
 
+/// Files of a TLS client, PEM. Empty where there is none.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsSettings {
+    /// Authorities that sign the servers' certificates.
+    pub ca: String,
+    /// Our own certificate, where servers ask for one.
+    pub certificate: String,
+    /// Its private key.
+    pub key: String,
+}
+
+/// What holds for all Modbus devices.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModbusSettings {
+    /// For devices whose address begins with `tls://`.
+    pub tls: TlsSettings,
+}
+
+/// Version of the MQTT protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MqttVersion {
+    /// 3.1.1 (OASIS 2014), which every broker speaks.
+    #[serde(rename = "3.1.1")]
+    V311,
+    /// 5 (OASIS 2019), whose brokers say why they refuse.
+    #[serde(rename = "5")]
+    V5,
+}
+
 /// The MQTT broker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MqttSettings {
-    /// `host:port`; empty for none.
+    /// `host:port`, or `mqtts://host:port` for TLS; empty for none.
     pub broker: String,
+    /// Protocol version.
+    pub version: MqttVersion,
     /// Client id; must be unique on the broker.
     pub client_id: String,
     /// User, empty for none.
     pub username: String,
     /// Password; better set by `ISOTHERM__MQTT__PASSWORD` than in a file.
     pub password: String,
+    /// File whose first line is the password, read at each connection; instead of `password`.
+    pub password_file: String,
+    /// For a broker with `mqtts://`.
+    pub tls: TlsSettings,
+}
+
+/// The NVIDIA DSX Exchange bus.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DsxSettings {
+    /// Our identifier, as metadata names it; empty for no bus.
+    pub integration: String,
+    /// Process areas of the point on which we say that we are ready.
+    pub ready: Vec<String>,
+    /// Process areas of the point that says that the BMS's operator has enabled us.
+    pub enabled: Vec<String>,
+    /// Process areas of the point that says that the BMS has thrown us out.
+    pub kicked_out: Vec<String>,
+    /// Whether grid events are heard.
+    pub flex: bool,
+    /// Feeds whose targets concern us; empty for all.
+    pub flex_feeds: Vec<String>,
+    /// PEM file of the public keys of those whose events are believed.
+    pub flex_keys: String,
+    /// Its broker; without one it is the site's.
+    pub mqtt: MqttSettings,
 }
 
 /// The REST interface and the page.
@@ -300,6 +362,12 @@ pub struct ApiSettings {
     pub listen: String,
     /// Token that authorises operators' actions; empty: none is possible. At least 16 characters.
     pub operator_token: String,
+    /// File of further people with their roles and token hashes, which `isotherm user` makes; empty: none.
+    pub users: String,
+    /// PEM file with the certificate chain that the page and REST are served with; empty: without TLS.
+    pub tls_certificate: String,
+    /// PEM file with its key.
+    pub tls_key: String,
     /// Name under which that token's actions are recorded.
     pub operator_name: String,
     /// Token that authorises job events (a scheduler's prolog and epilog) and nothing else; empty: none is taken.
@@ -322,4 +390,56 @@ pub struct StoreSettings {
     pub quarter_days: u32,
     /// Size above which the oldest segments are deleted, MiB.
     pub max_mib: u64,
+}
+
+/// How samples are sent to a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ForwardProtocol {
+    /// They are not.
+    None,
+    /// The write interface of `InfluxDB` 2: line protocol with organisation, bucket and token.
+    Influxdb2,
+    /// Line protocol over HTTP, as many servers read it.
+    LineProtocol,
+    /// Prometheus remote write.
+    RemoteWrite,
+}
+
+/// How the canary is read back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReadBack {
+    /// It is not.
+    None,
+    /// By the query interface of Prometheus.
+    Prometheus,
+    /// By Flux, as `InfluxDB` 2 has it.
+    Flux,
+}
+
+/// The forwarding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ForwardSettings {
+    /// How.
+    pub protocol: ForwardProtocol,
+    /// Where to: `http://host:port`, with the path of the write interface where it is not the protocol's own.
+    pub url: String,
+    /// Organisation, for `InfluxDB` 2.
+    pub org: String,
+    /// Bucket, for `InfluxDB` 2.
+    pub bucket: String,
+    /// Token; better set by `ISOTHERM__FORWARD__TOKEN`, or in a file.
+    pub token: String,
+    /// File of the token.
+    pub token_file: String,
+    /// PEM file of the authorities that an `https` server is believed by.
+    pub ca_file: String,
+    /// How the canary is read back.
+    pub read_back: ReadBack,
+    /// Where from; empty for the server that is written to.
+    pub read_url: String,
+    /// Most samples in a request.
+    pub batch: u32,
 }

@@ -57,11 +57,12 @@ pub fn load(path: &Path) -> Result<Site, Vec<Mistake>> {
     load_text(&name, &text, Profiles::beside(directory), environment())
 }
 
-/// A site that the binary carries, `demo`, `frontier` or `chilled_water`, under the environment; `None` for another name.
+/// A site that the binary carries, `demo`, `frontier`, `chilled_water` or `dsx`, under the environment; `None` for another name.
 pub fn load_embedded(name: &str) -> Option<Result<Site, Vec<Mistake>>> {
     let text = match name {
         "demo" => include_str!("../../config/demo.toml"),
         "frontier" => include_str!("../../config/frontier.toml"),
+        "dsx" => include_str!("../../config/dsx.toml"),
         "chilled_water" => include_str!("../../config/chilled_water.toml"),
         _ => return None,
     };
@@ -71,6 +72,14 @@ pub fn load_embedded(name: &str) -> Option<Result<Site, Vec<Mistake>>> {
         Profiles::embedded(),
         environment(),
     ))
+}
+
+/// A site from the text of its file, with the embedded profiles and without the environment; `name` stands in mistakes.
+///
+/// # Errors
+/// Every mistake, as [`load`].
+pub fn parse(name: &str, text: &str) -> Result<Site, Vec<Mistake>> {
+    load_text(name, text, Profiles::embedded(), Map::new())
 }
 
 /// The whole way from text to site, with the environment as a parameter.
@@ -158,7 +167,12 @@ mod tests {
     #[test]
     fn every_quantity_that_a_room_may_use_is_bound_in_the_demo() {
         let site = embedded("demo");
-        let missing = |text: String| text.contains("None");
+        // Not every device judges its own leaks.
+        let missing = |text: String| {
+            text.replace("leak_level: None", "")
+                .replace("leak_sensor_fault: None", "")
+                .contains("None")
+        };
         assert!(
             !missing(format!("{:?}", site.loops[0].points)),
             "{:?}",

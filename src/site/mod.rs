@@ -10,6 +10,7 @@ mod bind;
 mod build;
 mod check;
 mod disclosure;
+mod endpoint;
 mod findings;
 mod grid;
 mod hash;
@@ -28,23 +29,26 @@ mod topology;
 
 pub use check::warnings;
 pub use disclosure::{Disclosure, ItMetering, LedgerSettings, Threshold};
+pub use endpoint::{Endpoint, Parity, SerialLine};
 pub use grid::{Grid, GridSettings, Moment, TimeSeries};
 pub use ids::{
     AirUnitId, CduId, DeviceId, EquipmentId, LoopId, MeterId, PointId, RackId, RejectionId, ReuseId, ZoneId,
 };
 pub use limits::{
-    ApiSettings, Authority, Band, ControlSettings, ForecastSettings, Limits, MqttSettings, Prices, SafetySettings,
-    Secret, StoreSettings, StrategyKind, TariffWindow, TrimRespondSettings, WorkloadSettings,
+    ApiSettings, Authority, Band, ControlSettings, DsxSettings, ForecastSettings, ForwardProtocol, ForwardSettings,
+    Limits, ModbusSettings, MqttSettings, MqttVersion, Prices, ReadBack, SafetySettings, Secret, StoreSettings,
+    StrategyKind, TariffWindow, TlsSettings, TrimRespondSettings, WorkloadSettings,
 };
 pub use load::{Mistake, load, load_embedded};
 pub use node_finder::NodeFinder;
 pub use points::{
-    AirUnitPoints, CduPoints, Direction, FeedPoints, LoopPoints, MeterPoints, Point, PointSpec, RackPoints,
-    RejectionPoints, ReusePoints, WeatherPoints, WriteSpec, more_cooling,
+    AirUnitPoints, BuildingPoints, CduPoints, Direction, FeedPoints, LoopPoints, MeterPoints, Point, PointSpec,
+    RackPoints, RejectionPoints, ReusePoints, WeatherPoints, WriteSpec, more_cooling,
 };
 pub use topology::{
-    AirUnit, AirUnitNameplate, Cdu, CduNameplate, Device, DeviceBinding, FacilityLoop, Feed, LoopNameplate, Meter,
-    MeterRole, Rack, RackNameplate, Rejection, RejectionKind, RejectionNameplate, Reuse, ReuseNameplate, Weather, Zone,
+    AirUnit, AirUnitNameplate, Building, Cdu, CduNameplate, Device, DeviceBinding, FacilityLoop, Feed, LoopNameplate,
+    Meter, MeterRole, Rack, RackNameplate, Rejection, RejectionKind, RejectionNameplate, Reuse, ReuseNameplate,
+    Weather, Zone,
 };
 
 /// A checked site: every id in it points to an element of the vector of its kind.
@@ -82,6 +86,8 @@ pub struct Site {
     pub ledger: LedgerSettings,
     /// What a report to an authority says beyond the books.
     pub disclosure: Disclosure,
+    /// Building system.
+    pub building: Option<Building>,
     /// Zones.
     pub zones: Vec<Zone>,
     /// Devices.
@@ -100,14 +106,22 @@ pub struct Site {
     pub forecast: ForecastSettings,
     /// Job queue.
     pub workload: WorkloadSettings,
+    /// Modbus devices.
+    pub modbus: ModbusSettings,
     /// MQTT broker.
     pub mqtt: MqttSettings,
+    /// DSX Exchange bus.
+    pub dsx: DsxSettings,
     /// REST and page.
     pub api: ApiSettings,
     /// Local record.
     pub store: StoreSettings,
+    /// The forwarding to a database.
+    pub forward: ForwardSettings,
     /// SHA-256 of the merged configuration, hex: names it in records.
     pub hash: String,
+    /// SHA-256 of the limits alone (`[limits]`, `[safety]` and `[points]`), hex: what [`SafetySettings::limits_pin`] pins.
+    pub limits_hash: String,
 }
 
 impl Site {
@@ -133,6 +147,7 @@ impl Site {
             EquipmentId::Reuse(id) => &self.reuse[id.0].name,
             EquipmentId::AirUnit(id) => &self.air_units[id.0].name,
             EquipmentId::Meter(id) => &self.meters[id.0].name,
+            EquipmentId::Building => self.building.as_ref().map_or("building", |building| &building.name),
             EquipmentId::Weather => self.weather.as_ref().map_or("weather", |weather| &weather.name),
             EquipmentId::Feed => self.feed.as_ref().map_or("feed", |feed| &feed.name),
         }

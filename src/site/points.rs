@@ -184,6 +184,10 @@ point_sets! {
         power: Kilowatts,
         /// Leak alarm.
         leak: Flag,
+        /// How bad the leak is by the device's own judgement: 0 none, 1 minor, 2 major, 3 critical.
+        leak_level: Count,
+        /// The leak sensor is broken: that is no leak.
+        leak_sensor_fault: Flag,
         /// The unit runs on its own default setpoints.
         local_control: Flag,
         /// Time without a heartbeat after which the unit returns to its own defaults.
@@ -209,6 +213,10 @@ point_sets! {
         chip_margin: KelvinDelta,
         /// Leak alarm.
         leak: Flag,
+        /// See [`CduPoints::leak_level`].
+        leak_level: Count,
+        /// See [`CduPoints::leak_sensor_fault`].
+        leak_sensor_fault: Flag,
     }
     /// Points of a facility-water loop's pump skid.
     LoopPoints {
@@ -331,6 +339,15 @@ point_sets! {
         carbon_marginal: GramsPerKwh,
         /// Price of electricity; may be negative.
         energy_price: PricePerKwh,
+    }
+    /// Points of the building system, for us.
+    BuildingPoints {
+        /// A number that the building system changes every 10 s while it lives.
+        building_heartbeat: Count,
+        /// A hard-wired input: on while we may write.
+        enable_input: Flag,
+        /// A hard-wired or operator's override: on while we must not write.
+        override_input: Flag,
     }
     /// Points of a power, water or heat meter.
     MeterPoints {

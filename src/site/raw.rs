@@ -8,8 +8,9 @@ use super::topology::{
     RejectionNameplate, ReuseNameplate,
 };
 use super::{
-    ApiSettings, Authority, ControlSettings, Disclosure, ForecastSettings, GridSettings, LedgerSettings, Limits,
-    MqttSettings, Prices, SafetySettings, Secret, StoreSettings, WorkloadSettings,
+    ApiSettings, Authority, ControlSettings, Disclosure, DsxSettings, ForecastSettings, ForwardSettings, GridSettings,
+    LedgerSettings, Limits, ModbusSettings, MqttSettings, Prices, SafetySettings, Secret, StoreSettings,
+    WorkloadSettings,
 };
 use serde::Deserialize;
 use toml::{Table, Value};
@@ -23,9 +24,12 @@ pub(super) struct Raw {
     pub(super) safety: SafetySettings,
     pub(super) forecast: ForecastSettings,
     pub(super) workload: WorkloadSettings,
+    pub(super) modbus: ModbusSettings,
     pub(super) mqtt: MqttSettings,
+    pub(super) dsx: DsxSettings,
     pub(super) api: ApiSettings,
     pub(super) store: StoreSettings,
+    pub(super) forward: ForwardSettings,
     pub(super) zones: Vec<Entry<ZoneLinks, NoKeys>>,
     pub(super) loops: Vec<Entry<LoopLinks, LoopNameplate>>,
     pub(super) cdus: Vec<Entry<OnLoop, CduNameplate>>,
@@ -39,6 +43,7 @@ pub(super) struct Raw {
     pub(super) grid: GridSettings,
     pub(super) ledger: LedgerSettings,
     pub(super) disclosure: Disclosure,
+    pub(super) building: Option<Entry<LoopLinks, NoKeys>>,
 }
 
 /// One item of a class: its key path, what it is connected to, and its nameplate.
@@ -142,9 +147,12 @@ const SECTIONS: &[&str] = &[
     "safety",
     "forecast",
     "workload",
+    "modbus",
     "mqtt",
+    "dsx",
     "api",
     "store",
+    "forward",
     "grid",
     "ledger",
     "disclosure",
@@ -170,9 +178,12 @@ pub(super) fn read(findings: &Findings<'_>) -> Option<Raw> {
         safety: section(findings, "safety")?,
         forecast: section(findings, "forecast")?,
         workload: workload(findings, section(findings, "workload")?),
+        modbus: section(findings, "modbus")?,
         mqtt: section(findings, "mqtt")?,
+        dsx: section(findings, "dsx")?,
         api: section(findings, "api")?,
         store: section(findings, "store")?,
+        forward: section(findings, "forward")?,
         zones: entries(findings, "zone"),
         loops: entries(findings, "loop"),
         cdus: entries(findings, "cdu"),
@@ -186,6 +197,7 @@ pub(super) fn read(findings: &Findings<'_>) -> Option<Raw> {
         grid: section(findings, "grid")?,
         ledger: section(findings, "ledger")?,
         disclosure: section(findings, "disclosure")?,
+        building: entries(findings, "building").pop(),
     })
 }
 
@@ -211,7 +223,7 @@ where
     N: for<'de> Deserialize<'de>,
 {
     let layers = findings.layers;
-    let single = matches!(class, "weather" | "feed");
+    let single = matches!(class, "weather" | "feed" | "building");
     let shape_is_right = match layers.merged.get(class) {
         None => true,
         Some(Value::Table(_)) => single,

@@ -5,8 +5,8 @@
 
 use super::ids::{CduId, DeviceId, LoopId, RackId, ZoneId};
 use super::points::{
-    AirUnitPoints, CduPoints, FeedPoints, LoopPoints, MeterPoints, RackPoints, RejectionPoints, ReusePoints,
-    WeatherPoints,
+    AirUnitPoints, BuildingPoints, CduPoints, FeedPoints, LoopPoints, MeterPoints, RackPoints, RejectionPoints,
+    ReusePoints, WeatherPoints,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -22,6 +22,8 @@ pub struct DeviceBinding {
     pub address: Option<String>,
     /// Modbus unit id, 0 to 255.
     pub unit: Option<u8>,
+    /// Its name on the MQTT or DSX bus, where that is not the equipment's id.
+    pub object: Option<String>,
 }
 
 /// A device link.
@@ -35,6 +37,13 @@ pub struct Device {
     pub profile: Arc<wire::Profile>,
     /// For each point of the profile, the site's point.
     pub points: Vec<super::PointId>,
+}
+
+impl Device {
+    /// Its name on a bus: what stands in the place of `{device}` in topics.
+    pub fn bus_name(&self) -> &str {
+        self.binding.object.as_deref().unwrap_or(&self.id)
+    }
 }
 
 /// A facility-water loop with its pump skid.
@@ -369,6 +378,17 @@ pub struct Feed {
     pub device: Option<DeviceId>,
     /// Its points.
     pub points: FeedPoints,
+}
+
+/// The building system, as far as it has a say in whether we write.
+#[derive(Debug, Clone)]
+pub struct Building {
+    /// Id in the configuration and in tags.
+    pub name: String,
+    /// Its device.
+    pub device: Option<DeviceId>,
+    /// Its points.
+    pub points: BuildingPoints,
 }
 
 /// A control zone: what is commanded together and has one authority.

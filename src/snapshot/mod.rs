@@ -14,6 +14,6 @@ pub use forecast::{HORIZONS, HORIZONS_S, HeatBand, HeatForecast, HeatSource};
 pub use jobs::{FinishedJob, Job, JobQueue, JobState};
 pub use plan::{Author, Finding, Plan, PlanReport, PlanStatus, Setpoint};
 pub use reading::{Quality, Reading, Snapshot};
-pub use request::{Request, RequestKind};
+pub use request::{LoadLimit, Request, RequestKind};
 pub use shadow::Shadow;
 pub use time::Now;

@@ -11,6 +11,8 @@ pub enum Author {
     Strategy(StrategyKind),
     /// A person, by the name recorded for their token.
     Operator(String),
+    /// A system on a bus, such as a BMS or a grid's agent, with what it said.
+    Bus(String),
     /// The safety room itself.
     Safety,
     /// Release: the plant as found.
@@ -21,7 +23,7 @@ impl Author {
     /// The name in events.
     pub fn name(&self) -> &str {
         match self {
-            Self::Operator(name) => name,
+            Self::Operator(name) | Self::Bus(name) => name,
             Self::Strategy(kind) => kind.name(),
             Self::Safety => "safety",
             Self::Release => "release",

@@ -34,6 +34,17 @@ pub enum RequestKind {
         /// Wanted strategy.
         strategy: StrategyKind,
     },
+    /// Keep the power of cooling at or below a limit for a time, as a grid asks for.
+    SetLoadTarget {
+        /// The limit.
+        limit: LoadLimit,
+        /// When it begins, s from now.
+        in_s: f64,
+        /// How long it holds, s.
+        for_s: f64,
+    },
+    /// End a load target.
+    ClearLoadTarget,
     /// Release every zone to the plant as found, now, and observe.
     Stop,
     /// An alarm has been seen.
@@ -77,6 +88,16 @@ pub enum RequestKind {
     },
 }
 
+/// How a load target is stated.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoadLimit {
+    /// Power of cooling, kW.
+    Kilowatts(f64),
+    /// Share by which the mean power of the last quarter of an hour is cut, 0 to 0.9.
+    Cut(f64),
+}
+
 /// A request with its author.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Request {
@@ -84,4 +105,7 @@ pub struct Request {
     pub author: Author,
     /// What.
     pub kind: RequestKind,
+    /// Why, in the asker's own words; may be empty.
+    #[serde(default)]
+    pub why: String,
 }

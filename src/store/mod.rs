@@ -6,12 +6,14 @@
 //! [`verify`]. A disk that refuses to write puts the store into an [`Outage`]: appends answer an error, reads go on from
 //! memory, every further append tries again, and the first that succeeds records what is missing.
 
+mod archive;
 mod books;
 mod checkpoint;
 mod chunk;
 mod chunk_log;
 mod column;
 mod disk;
+mod forward;
 mod frame;
 mod integers;
 mod journal;
@@ -21,12 +23,15 @@ mod read;
 mod rollup;
 mod samples;
 mod segment;
+mod tail;
 mod varint;
 mod wal;
 
+pub use archive::{Archive, Tier};
 pub use books::{Books, saved_mind};
 pub use column::Sample;
 pub use disk::{Disk, RealDisk};
+pub use forward::{CanaryStatus, ForwardStatus, Forwarder, Pace};
 pub use journal::{Outage, Recovery};
 pub use names::SeriesName;
 pub use read::{Flaw, ReadError, Records, Verified};
@@ -79,6 +84,9 @@ pub enum StoreError {
     #[error("the record cannot be serialised")]
     Serialise(#[source] postcard::Error),
 }
+
+/// Takes a figure: family, labels, value.
+pub type TakeFigure<'a> = &'a mut dyn FnMut(&str, &[(&str, &str)], f64);
 
 /// The local record of one controller.
 #[derive(Debug)]
@@ -215,11 +223,7 @@ impl Store {
 
     /// Appends figures of one moment: family, labels and value each. Values are rounded to 0.0001, finer than anything
     /// that is measured; the records have them in full.
-    pub fn append_figures(
-        &mut self,
-        now: Now,
-        each: &mut dyn FnMut(&mut dyn FnMut(&str, &[(&str, &str)], f64)),
-    ) -> Result<(), StoreError> {
+    pub fn append_figures(&mut self, now: Now, each: impl FnOnce(TakeFigure<'_>)) -> Result<(), StoreError> {
         let (mut rows, mut place) = (Vec::with_capacity(self.figures.len()), 0);
         each(&mut |family, labels, value| {
             if !self.figures.get(place).is_some_and(|(name, _)| name.is(family, labels)) {
@@ -294,6 +298,11 @@ impl Store {
     pub fn outage(&self) -> Option<&Outage> {
         let of_records = self.disk.as_ref().and_then(|disk| disk.records.outage());
         of_records.or_else(|| self.samples.outage())
+    }
+
+    /// Where it is; `None` for one in memory.
+    fn dir(&self) -> Option<&Path> {
+        self.disk.as_ref().map(|disk| disk.dir.as_path())
     }
 
     /// What was mended when the store was opened.

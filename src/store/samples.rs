@@ -2,7 +2,7 @@
 //! tiers made of them.
 
 use super::chunk::Chunk;
-use super::chunk_log::ChunkLog;
+use super::chunk_log::{ChunkLog, ChunkRef};
 use super::column::{Sample, put_samples};
 use super::disk::Disk;
 use super::journal::{Journal, Manner, Outage, Recovery};
@@ -98,7 +98,7 @@ impl Samples {
         let Some(found) = wal::read(&self.dir)? else {
             return Ok(None);
         };
-        let places = || self.raw.chunks().iter().filter_map(|chunk| chunk.place());
+        let places = || self.raw.chunks().iter().filter_map(ChunkRef::place);
         if places().any(|place| place >= found.base) {
             return Ok(None);
         }
@@ -296,8 +296,8 @@ impl Samples {
 
     /// The outage that lasts.
     pub(super) fn outage(&self) -> Option<&Outage> {
-        let journals = self.logs().into_iter().filter_map(ChunkLog::journal);
-        journals.filter_map(Journal::outage).next().or(self.outage.as_ref())
+        let mut journals = self.logs().into_iter().filter_map(ChunkLog::journal);
+        journals.find_map(Journal::outage).or(self.outage.as_ref())
     }
 
     /// Bytes on disk.

@@ -22,7 +22,7 @@ fn record(cycle: u64) -> Record {
     }
 }
 
-fn now(seconds: u64) -> Now {
+pub(super) fn now(seconds: u64) -> Now {
     Now {
         mono_ms: seconds * 1000,
         wall_ms: 1_780_000_000_000 + i64::try_from(seconds).unwrap() * 1000,
@@ -41,7 +41,7 @@ fn settings(dir: &Path, retention_days: u32, max_mib: u64) -> StoreSettings {
     }
 }
 
-fn open(dir: &Path) -> Store {
+pub(super) fn open(dir: &Path) -> Store {
     Store::open(&settings(dir, 30, 100)).unwrap()
 }
 

@@ -2,11 +2,10 @@
 //! that is told is the one that mending brings. The same world runs twice, with the fault and without.
 
 use super::clock::VirtualClock;
-use super::jobs::Queue;
 use super::money::Money;
 use super::plant::{COMMS_TIMEOUT_S, plant_spec};
 use super::run::{Bench, cycles, pass};
-use super::signals::Signals;
+use super::signals::{Ears, Signals};
 use super::world::{Load, WeatherSource, build_world, start_s};
 use crate::advice::{Advice, Kind};
 use crate::cycle::{Core, Mind, step};
@@ -54,19 +53,14 @@ fn world(site: &Site, days: f64) -> World {
 }
 
 fn run(site: &Arc<Site>, fault: Fault) -> Outcome {
-    let core = Core {
-        site: Arc::clone(site),
-        model: Arc::new(JobModel::embedded()),
-        model_fingerprint: 0,
-        fingerprints: false,
-    };
+    let core = Core::new(Arc::clone(site), Arc::new(JobModel::embedded()), false);
     let mut world = world(site, (HEALTHY_S + WATCHED_S) / 86_400.0);
     let bench = Bench {
         core: &core,
         signals: Signals::bind(site, world.plant()),
         clock: VirtualClock::new(site, &world),
     };
-    let (mut mind, mut queue) = (Mind::new(StrategyKind::Predictive), Queue::default());
+    let (mut mind, mut ears) = (Mind::new(StrategyKind::Predictive), Ears::default());
     let mut money = Money::default();
     let mut advised: Vec<(f64, Advice)> = Vec::new();
     let cycle_s = site.control.cycle_s;
@@ -74,13 +68,14 @@ fn run(site: &Arc<Site>, fault: Fault) -> Outcome {
     let mut before = world.plant().totals();
     for cycle in 0..begins + cycles(WATCHED_S, cycle_s) {
         let now = bench.clock.now(&world);
-        let mut inputs = bench.inputs(&mut world, &mut queue, now);
+        let mut inputs = bench.inputs(&world, &mut ears, now);
         let since = cycle.checked_sub(begins);
         match fault {
             Fault::Broken(target, wound) if since == Some(0) => world.plant_mut().wound(target, wound).unwrap(),
             Fault::Held(tag, value) if since.is_some_and(|since| since % cycles(3600.0, cycle_s) == 0) => {
                 inputs.requests.push(Request {
                     author: Author::Operator("night shift".into()),
+                    why: String::new(),
                     kind: RequestKind::Override {
                         point: site.point(tag).unwrap(),
                         value,

@@ -8,6 +8,7 @@ mod advised;
 mod clock;
 mod contender;
 mod disturbance;
+pub mod faults;
 mod hall;
 mod history;
 mod jobs;

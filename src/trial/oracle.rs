@@ -7,10 +7,10 @@
 //! is won by leaving it for later. It is a bound by construction of its knowledge, not a proven optimum: a cheaper run
 //! within the limits takes its place in [`super::Trial::bound`].
 
-use super::jobs::Queue;
 use super::knobs::{Knob, knobs, plan_of};
 use super::money::Money;
 use super::run::{Bench, cycles, pass};
+use super::signals::Ears;
 use super::watch::{Mark, Watch};
 use crate::cycle::{Mind, step};
 use crate::ledger::Totals as Books;
@@ -35,7 +35,7 @@ pub(super) struct Oracle<'a> {
     bench: &'a Bench<'a>,
     /// Strategies in the oracle's plant: their plans are some to start from, and the first one's ledger keeps the books.
     minds: [Mind; 2],
-    queue: Queue,
+    ears: Ears,
     safety: safety::State,
     knobs: Vec<Knob>,
     values: Vec<f64>,
@@ -57,7 +57,7 @@ impl<'a> Oracle<'a> {
         Self {
             bench,
             minds: [StrategyKind::Predictive, StrategyKind::TrimRespond].map(Mind::new),
-            queue: Queue::default(),
+            ears: Ears::default(),
             safety: safety::State::default(),
             values: knobs.iter().map(|knob| knob.start).collect(),
             knobs,
@@ -67,7 +67,7 @@ impl<'a> Oracle<'a> {
 
     /// One cycle: searches when due, and writes what safety makes of the plan.
     pub(super) fn turn(&mut self, world: &mut World, now: Now) -> Books {
-        let inputs = self.bench.inputs(world, &mut self.queue, now);
+        let inputs = self.bench.inputs(world, &mut self.ears, now);
         let records = self
             .minds
             .each_mut()
@@ -202,7 +202,7 @@ impl<'a> Oracle<'a> {
 /// One cycle under a plan: what safety makes of it is written to the plant.
 fn govern(bench: &Bench<'_>, world: &mut World, state: &mut safety::State, plan: &Plan, now: Now) {
     let site = &*bench.core.site;
-    let snapshot = bench.signals.snapshot(site, world.plant_mut(), now);
+    let snapshot = bench.signals.snapshot(site, world.plant(), now);
     let facts = safety::assess(site, &snapshot, state, now);
     let (commands, _) = safety::judge(site, &facts, plan, &[], &snapshot, state, now);
     bench.signals.apply(world.plant_mut(), &commands);

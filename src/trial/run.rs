@@ -3,12 +3,11 @@
 use super::clock::VirtualClock;
 use super::contender::Contender;
 use super::disturbance::Disturbance;
-use super::jobs::Queue;
 use super::money::Money;
 use super::oracle::Oracle;
 use super::plant::{COMMS_TIMEOUT_S, plant_spec};
 use super::score::{Run, Scored, Trial};
-use super::signals::Signals;
+use super::signals::{Ears, Signals};
 use super::watch::{Mark, Watch};
 use super::world::{Load, WeatherSource, WorldError, build_world, start_s};
 use crate::cycle::{Core, Inputs, Mind, step};
@@ -49,15 +48,16 @@ pub struct Options {
 
 /// Runs every strategy and compares them. `progress` hears the strategy and the share of all work done.
 pub fn run(site: &Site, options: &Options, progress: impl FnMut(Contender, f64)) -> Result<Trial, WorldError> {
-    run_recorded(site, options, progress, &mut |_| {})
+    run_recorded(site, options, progress, &mut |_, _| {})
 }
 
-/// [`run`], with the pages of the books handed to `keep`, from the first moment on.
+/// [`run`], with the pages of the books handed to `keep`, from the first moment on, each with the plant's true cooling energy
+/// until the cycle that closed it, kWh.
 pub fn run_recorded(
     site: &Site,
     options: &Options,
     mut progress: impl FnMut(Contender, f64),
-    keep: &mut dyn FnMut(Page),
+    keep: &mut dyn FnMut(Page, f64),
 ) -> Result<Trial, WorldError> {
     let mut site = site.clone();
     for zone in &mut site.zones {
@@ -77,7 +77,6 @@ pub fn run_recorded(
     )?;
     let site = Arc::new(site);
     let model = Arc::new(options.model.clone().unwrap_or_else(JobModel::embedded));
-    let model_fingerprint = model.fingerprint();
     let mut trial = Trial {
         site: site.name.clone(),
         days: options.days,
@@ -90,12 +89,7 @@ pub fn run_recorded(
         bound: None,
     };
     for (done, strategy) in options.strategies.iter().enumerate() {
-        let core = Core {
-            site: Arc::clone(&site),
-            model: Arc::clone(&model),
-            model_fingerprint,
-            fingerprints: false,
-        };
+        let core = Core::new(Arc::clone(&site), Arc::clone(&model), false);
         let share = |part: f64| done as f64 + part;
         let report = |part| progress(*strategy, share(part));
         let run = run_one(&core, *strategy, world.clone(), options.days, report, keep);
@@ -115,20 +109,20 @@ pub(super) struct Bench<'a> {
 
 /// Who sits at the bench.
 enum Pilot<'a> {
-    Service(Box<Mind>, Queue),
+    Service(Box<Mind>, Ears),
     Oracle(Box<Oracle<'a>>),
 }
 
 impl Pilot<'_> {
     /// One cycle's commands, written to the plant; answers the books.
-    fn turn(&mut self, bench: &Bench<'_>, world: &mut World, now: Now, keep: &mut dyn FnMut(Page)) -> Books {
+    fn turn(&mut self, bench: &Bench<'_>, world: &mut World, now: Now, keep: &mut dyn FnMut(Page, f64)) -> Books {
         match self {
-            Self::Service(mind, queue) => {
-                let inputs = bench.inputs(world, queue, now);
+            Self::Service(mind, ears) => {
+                let inputs = bench.inputs(world, ears, now);
                 let outcome = step(bench.core, mind, inputs, now);
                 bench.signals.apply(world.plant_mut(), &outcome.commands);
                 if let Some(page) = outcome.record.page {
-                    keep(*page);
+                    keep(*page, world.plant().totals().cooling_kwh);
                 }
                 outcome.record.account.total
             }
@@ -146,10 +140,10 @@ impl Pilot<'_> {
 
 impl Bench<'_> {
     /// What the controller may know now.
-    pub(super) fn inputs(&self, world: &mut World, queue: &mut Queue, now: Now) -> Inputs {
+    pub(super) fn inputs(&self, world: &World, ears: &mut Ears, now: Now) -> Inputs {
         Inputs {
-            snapshot: self.signals.snapshot(&self.core.site, world.plant_mut(), now),
-            queue: queue.read(world.scheduler(), self.clock.epoch_ms, now),
+            snapshot: self.signals.hear(&self.core.site, world.plant(), ears, now),
+            queue: ears.queue.read(world, self.clock.epoch_ms, now),
             requests: Vec::new(),
             imposed: None,
             notices: Vec::new(),
@@ -163,7 +157,7 @@ fn run_one(
     mut world: World,
     days: f64,
     mut progress: impl FnMut(f64),
-    keep: &mut dyn FnMut(Page),
+    keep: &mut dyn FnMut(Page, f64),
 ) -> Run {
     let site = &*core.site;
     let bench = Bench {
@@ -175,7 +169,7 @@ fn run_one(
         tracing::warn!(tag, "the simulated plant has no such signal: the point never reports");
     }
     let mut pilot = match contender {
-        Contender::Strategy(kind) => Pilot::Service(Box::new(Mind::new(kind)), Queue::default()),
+        Contender::Strategy(kind) => Pilot::Service(Box::new(Mind::new(kind)), Ears::default()),
         Contender::Oracle => Pilot::Oracle(Box::new(Oracle::new(&bench))),
     };
     let cycle_s = site.control.cycle_s;
@@ -207,7 +201,7 @@ fn run_one(
     if let Pilot::Service(mind, _) = &pilot
         && let Some(page) = mind.ledger.open_page(site)
     {
-        keep(page);
+        keep(page, before.cooling_kwh);
     }
     let simulated_s = WARM_UP_S + days * 86_400.0;
     Scored {

@@ -1,9 +1,20 @@
 //! The narrow face between the core and a simulated plant in process: readings in, setpoints out.
 
+use super::jobs::Queue;
 use crate::safety::Commands;
 use crate::site::Site;
 use crate::snapshot::{Now, Quality, Reading, Snapshot};
 use simulators::plant::{Plant, SignalId};
+
+/// A stamp may be ahead of the controller's clock by this much, s, as in the field room.
+const FUTURE_S: f64 = 5.0;
+
+/// What a controller has heard: the last reading of every point, and the queue as it was last read.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Ears {
+    readings: Vec<Option<Reading>>,
+    pub(super) queue: Queue,
+}
 
 /// For each point of the site, the plant's signal of the same tag.
 #[derive(Debug)]
@@ -29,22 +40,39 @@ impl Signals {
     }
 
     /// What the sensors say now, judged as the field room judges it.
-    pub(super) fn snapshot(&self, site: &Site, plant: &mut Plant, now: Now) -> Snapshot {
-        let mut snapshot = Snapshot::empty(site.points.len(), now);
-        for ((slot, signal), point) in snapshot.readings.iter_mut().zip(&self.by_point).zip(&site.points) {
+    pub(super) fn snapshot(&self, site: &Site, plant: &Plant, now: Now) -> Snapshot {
+        self.hear(site, plant, &mut Ears::default(), now)
+    }
+
+    /// What the controller knows now: new samples, and the last ones of what has fallen silent, which grow stale. Judged
+    /// as the field room judges it.
+    pub(super) fn hear(&self, site: &Site, plant: &Plant, ears: &mut Ears, now: Now) -> Snapshot {
+        ears.readings.resize(site.points.len(), None);
+        for ((slot, signal), point) in ears.readings.iter_mut().zip(&self.by_point).zip(&site.points) {
             let Some(signal) = signal else { continue };
-            let value = plant.measure(*signal);
-            if value.is_finite() {
+            let skew_s = plant.skew_s(*signal);
+            let in_time = skew_s <= FUTURE_S && -skew_s <= point.timeout_s;
+            if in_time && !plant.is_silent(*signal) {
+                let value = plant.measure(*signal);
                 let plausible = value >= point.plausible.0 && value <= point.plausible.1;
-                let quality = if plausible { Quality::Good } else { Quality::Bad };
-                *slot = Some(Reading {
-                    value,
-                    quality,
-                    mono_ms: now.mono_ms,
-                });
+                let last = slot.map(|reading| reading.value);
+                if let Some(value) = Some(value).filter(|value| value.is_finite()).or(last) {
+                    *slot = Some(Reading {
+                        value,
+                        quality: if plausible { Quality::Good } else { Quality::Bad },
+                        mono_ms: now.mono_ms,
+                    });
+                }
+            } else if let Some(reading) = slot
+                && reading.age_s(now) > point.timeout_s
+            {
+                reading.quality = Quality::Stale;
             }
         }
-        snapshot
+        Snapshot {
+            now,
+            readings: ears.readings.clone(),
+        }
     }
 
     /// Writes what was commanded; a device may refuse, and its read-back then says so.

@@ -206,6 +206,12 @@ impl Watch {
         self.chiller_starts
     }
 
+    /// The smallest true chip margin now, K.
+    pub(super) fn margin_k(&self, plant: &Plant) -> f64 {
+        let margins = self.margins.iter().map(|margin| plant.truth(*margin));
+        margins.fold(f64::INFINITY, f64::min)
+    }
+
     /// The smallest true chip margin seen, K.
     pub(super) const fn worst_margin_k(&self) -> f64 {
         self.worst_margin_k

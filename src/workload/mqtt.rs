@@ -3,25 +3,22 @@
 use super::FeedError;
 use super::events::{self, Board, Message};
 use super::publisher::Publisher;
+use crate::connect::backoff::{Backoff, Jitter};
+use crate::connect::mqtt::{self, Handler, Identity, Session};
 use crate::site::MqttSettings;
 use crate::snapshot::Now;
-use rumqttc::{AsyncClient, Event, Incoming, MqttOptions, QoS};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::{Notify, watch};
 
 /// Largest message: a whole queue of some thousand jobs.
 const LARGEST_MESSAGE: usize = 16 * 1024 * 1024;
 
-/// Real time: the broker's, not the plant's.
-const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// First and longest wait before the next try to connect.
 const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 
 /// The queue is handed over, or confirmed, this often, plant seconds.
 const STEP_S: f64 = 2.0;
-
-/// Port of a broker whose address names none (IANA: mqtt).
-const PORT: u16 = 1883;
 
 /// Between the task that hears and the one that hands over.
 #[derive(Default)]
@@ -83,59 +80,71 @@ async fn hand_over(publisher: &Publisher, heard: &Mutex<Heard>) {
 }
 
 async fn hear(settings: &MqttSettings, topic: &str, publisher: &Publisher, heard: &Mutex<Heard>) {
-    let (client, mut events) = AsyncClient::new(options(settings), 10);
-    let mut wait = RETRY.0;
-    loop {
-        match events.poll().await {
-            Ok(Event::Incoming(Incoming::ConnAck(_))) => {
-                wait = RETRY.0;
-                // After every connect: a broker that was restarted has forgotten its subscribers.
-                if let Err(error) = client.try_subscribe(topic, QoS::AtLeastOnce) {
-                    publisher.failed(&FeedError::Source(format!("subscribing to {topic}: {error}")));
-                }
-            }
-            Ok(Event::Incoming(Incoming::SubAck(_))) => {
-                with(heard, |heard| {
-                    heard.connected = true;
-                    heard.changed = true;
-                });
-            }
-            Ok(Event::Incoming(Incoming::Publish(message))) => {
-                let now = publisher.now();
-                let taken =
-                    events::parse(&message.payload).and_then(|message| with(heard, |heard| heard.take(message, now)));
-                match taken {
-                    Ok(()) => publisher.read(),
-                    Err(error) => publisher.refused(&error),
-                }
-            }
-            Ok(_) => {}
-            Err(error) => {
-                with(heard, |heard| heard.connected = false);
-                publisher.failed(&FeedError::Source(format!("broker {}: {error}", settings.broker)));
-                // The next poll connects anew; without this wait it would do so without end.
-                tokio::time::sleep(wait).await;
-                wait = (wait * 2).min(RETRY.1);
-            }
-        }
-    }
+    let mut ears = Ears {
+        settings,
+        topic,
+        publisher,
+        heard,
+    };
+    let seed = publisher.now().wall_ms.cast_unsigned();
+    let backoff = Backoff::new(RETRY.0, RETRY.1, Jitter::new(seed));
+    // The feed ends with its task: nobody stops it before.
+    let (_never, stop) = watch::channel(false);
+    mqtt::run(settings, &mut ears, backoff, Arc::new(Notify::new()), stop).await;
 }
 
-fn options(settings: &MqttSettings) -> MqttOptions {
-    let (host, port) = match settings.broker.rsplit_once(':') {
-        Some((host, port)) => (host, port.parse().unwrap_or(PORT)),
-        None => (settings.broker.as_str(), PORT),
-    };
-    // The field has a client of its own on the same broker: ids must differ.
-    let mut options = MqttOptions::new(format!("{}-jobs", settings.client_id), host, port);
-    options.set_keep_alive(KEEP_ALIVE);
-    options.set_max_packet_size(LARGEST_MESSAGE, LARGEST_MESSAGE);
-    // The broker keeps events for us through a short loss of the connection.
-    options.set_clean_session(false);
-    if !settings.username.is_empty() {
-        options.set_credentials(&settings.username, &settings.password);
+struct Ears<'a> {
+    settings: &'a MqttSettings,
+    topic: &'a str,
+    publisher: &'a Publisher,
+    heard: &'a Mutex<Heard>,
+}
+
+impl Handler for Ears<'_> {
+    fn identity(&self) -> Identity {
+        Identity {
+            // The field has a client of its own on the same broker: ids must differ.
+            client_id: format!("{}-jobs", self.settings.client_id),
+            will: None,
+            largest: LARGEST_MESSAGE,
+            // The broker keeps events for us through a short loss of the connection.
+            keep_session: true,
+        }
     }
-    options
+
+    fn filters(&self) -> Vec<String> {
+        vec![self.topic.to_owned()]
+    }
+
+    fn connected(&mut self, _: &mut Session) -> Result<(), String> {
+        with(self.heard, |heard| {
+            heard.connected = true;
+            heard.changed = true;
+        });
+        Ok(())
+    }
+
+    fn refused(&mut self, _: usize) {
+        let text = format!("the broker refuses the subscription to {}", self.topic);
+        self.publisher.failed(&FeedError::Source(text));
+    }
+
+    fn take(&mut self, message: &mqtt::Message, _: &mut Session) -> Result<(), String> {
+        let now = self.publisher.now();
+        let taken =
+            events::parse(&message.payload).and_then(|message| with(self.heard, |heard| heard.take(message, now)));
+        match taken {
+            Ok(()) => self.publisher.read(),
+            Err(error) => self.publisher.refused(&error),
+        }
+        Ok(())
+    }
+
+    fn lost(&mut self, error: &str) {
+        with(self.heard, |heard| heard.connected = false);
+        let text = format!("broker {}: {error}", self.settings.broker);
+        self.publisher.failed(&FeedError::Source(text));
+    }
 }
 
 fn with<R>(heard: &Mutex<Heard>, change: impl FnOnce(&mut Heard) -> R) -> R {

@@ -48,6 +48,7 @@ pub(crate) fn record(site: &Site, cycle: u64, requests: Vec<Request>) -> CycleRe
     };
     CycleRecord {
         cycle,
+        basis: isotherm::cycle::Basis::default(),
         now,
         inputs: Inputs {
             snapshot: snapshot(site, now),
@@ -61,7 +62,6 @@ pub(crate) fn record(site: &Site, cycle: u64, requests: Vec<Request>) -> CycleRe
         },
         mind_before: 0,
         mind_after: 0,
-        model: 0,
         heat: HeatForecast {
             source: HeatSource::Queue,
             cdus: vec![band; site.cdus.len()],

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
-use isotherm::safety::{self, Commands, Level, SafetyReport, State};
+use isotherm::safety::{self, AskKind, Commands, Level, SafetyReport, State};
 use isotherm::site::{Authority, PointId, Site, StrategyKind, load_embedded};
 use isotherm::snapshot::{
     Author, Event, Now, Plan, PlanReport, PlanStatus, Quality, Reading, Request, RequestKind, Setpoint, Snapshot,
@@ -54,7 +54,10 @@ pub(super) struct Bench {
     bad: BTreeSet<PointId>,
     deaf: BTreeSet<PointId>,
     frozen: BTreeSet<PointId>,
+    /// Readings that a test has set: they no longer follow the rest of the hall.
+    pinned: BTreeSet<PointId>,
     plan: BTreeMap<PointId, f64>,
+    upper_kw: Option<Vec<f64>>,
     requests: Vec<Request>,
     pub(super) commands: BTreeMap<PointId, (f64, Author)>,
     pub(super) report: SafetyReport,
@@ -71,6 +74,11 @@ impl Bench {
     pub(super) fn with(change: impl FnOnce(&mut Site)) -> Self {
         let mut site = load_embedded("demo").unwrap().unwrap();
         change(&mut site);
+        Self::of(site)
+    }
+
+    /// A hall of this site.
+    pub(super) fn of(site: Site) -> Self {
         let mut values = BTreeMap::new();
         for (index, spec) in site.points.iter().enumerate() {
             let healthy = HEALTHY.iter().find(|(quantity, _)| *quantity == spec.quantity);
@@ -95,7 +103,9 @@ impl Bench {
             bad: BTreeSet::new(),
             deaf: BTreeSet::new(),
             frozen: BTreeSet::new(),
+            pinned: BTreeSet::new(),
             plan: BTreeMap::new(),
+            upper_kw: None,
             requests: Vec::new(),
             commands: BTreeMap::new(),
             report: SafetyReport::default(),
@@ -115,6 +125,7 @@ impl Bench {
     pub(super) fn set(mut self, tag: &str, value: f64) -> Self {
         let id = self.id(tag);
         self.values.insert(id, value);
+        self.pinned.insert(id);
         self.lost.remove(&id);
         self.bad.remove(&id);
         self
@@ -124,7 +135,7 @@ impl Bench {
     pub(super) fn lose(mut self, tag: &str) -> Self {
         let id = self.id(tag);
         let last = Reading {
-            value: self.values[&id],
+            value: self.hall()[&id],
             quality: Quality::Good,
             mono_ms: self.now.mono_ms,
         };
@@ -156,6 +167,9 @@ impl Bench {
     /// A sensor that repeats its value to the last bit; all others tremble by less than any rule here can feel.
     pub(super) fn freeze(mut self, tag: &str) -> Self {
         let id = self.id(tag);
+        let value = self.hall()[&id];
+        self.values.insert(id, value);
+        self.pinned.insert(id);
         self.frozen.insert(id);
         self
     }
@@ -181,13 +195,25 @@ impl Bench {
         self
     }
 
+    /// The upper bound of every CDU's heat, kW, from the next cycle on.
+    pub(super) fn foresee(mut self, upper_kw: f64) -> Self {
+        self.upper_kw = Some(vec![upper_kw; self.site.cdus.len()]);
+        self
+    }
+
+    /// What is asked of others, as (kind, of whom).
+    pub(super) fn asks(&self) -> Vec<(AskKind, &str)> {
+        self.report.asks.iter().map(|ask| (ask.kind, ask.of.as_str())).collect()
+    }
+
     /// A request of an operator in the next cycle.
     pub(super) fn ask(self, kind: RequestKind) -> Self {
-        self.ask_as(Author::Operator("alex".into()), kind)
+        self.ask_as(Author::Operator("engineer".into()), kind)
     }
 
     pub(super) fn ask_as(mut self, author: Author, kind: RequestKind) -> Self {
-        self.requests.push(Request { author, kind });
+        let why = String::new();
+        self.requests.push(Request { author, kind, why });
         self
     }
 
@@ -203,9 +229,53 @@ impl Bench {
         })
     }
 
+    /// The readings of a hall whose equipment does what it is told: pressures and supplies are at their setpoints, flows
+    /// and returns are what follows from them. What a test has set stays.
+    fn hall(&self) -> BTreeMap<PointId, f64> {
+        let mut values = self.values.clone();
+        let get = |values: &BTreeMap<PointId, f64>, tag: &str| values[&self.id(tag)];
+        let follow = |values: &mut BTreeMap<PointId, f64>, tag: &str, value: f64| {
+            let id = self.id(tag);
+            if !self.pinned.contains(&id) {
+                values.insert(id, value);
+            }
+        };
+        for unit in &self.site.loops {
+            let kpa = get(&values, &format!("{}.differential_pressure_setpoint", unit.name));
+            follow(&mut values, &format!("{}.differential_pressure", unit.name), kpa);
+        }
+        for cdu in &self.site.cdus {
+            let tag = |quantity: &str| format!("{}.{quantity}", cdu.name);
+            let kpa = get(&values, &tag("secondary_differential_pressure_setpoint"));
+            let lpm = 420.0 * (kpa / 67.1).sqrt();
+            follow(&mut values, &tag("secondary_differential_pressure"), kpa);
+            follow(&mut values, &tag("secondary_flow"), lpm);
+            let setpoint_c = get(&values, &tag("secondary_supply_temperature_setpoint"));
+            follow(&mut values, &tag("secondary_supply_temperature"), setpoint_c);
+            let supply_c = get(&values, &tag("secondary_supply_temperature"));
+            let racks: Vec<&str> = cdu
+                .racks
+                .iter()
+                .map(|rack| self.site.racks[rack.0].name.as_str())
+                .collect();
+            let kw: f64 = racks.iter().map(|rack| get(&values, &format!("{rack}.power"))).sum();
+            let return_c = supply_c + 7.5 * kw / (4.0 * RACK_KW) * 420.0 / lpm;
+            follow(&mut values, &tag("secondary_return_temperature"), return_c);
+            let water = self.site.loops[cdu.facility_loop.0].name.as_str();
+            let water_c = get(&values, &format!("{water}.supply_temperature"));
+            follow(&mut values, &tag("primary_supply_temperature"), water_c);
+            for rack in racks {
+                follow(&mut values, &format!("{rack}.liquid_supply_temperature"), supply_c);
+                follow(&mut values, &format!("{rack}.liquid_return_temperature"), return_c);
+                follow(&mut values, &format!("{rack}.liquid_flow"), lpm / 4.0);
+            }
+        }
+        values
+    }
+
     fn snapshot(&self) -> Snapshot {
         let mut snapshot = Snapshot::empty(self.site.points.len(), self.now);
-        for (id, value) in &self.values {
+        for (id, value) in &self.hall() {
             let fresh = Reading {
                 value: value + self.tremble(*id),
                 quality: Quality::Good,
@@ -253,7 +323,10 @@ impl Bench {
                 .collect(),
             report: PlanReport::default(),
         };
-        let facts = safety::assess(&self.site, &snapshot, &mut self.state, self.now);
+        let mut facts = safety::assess(&self.site, &snapshot, &mut self.state, self.now);
+        if let Some(upper_kw) = &self.upper_kw {
+            facts.expect_heat(upper_kw.iter().copied());
+        }
         let requests = std::mem::take(&mut self.requests);
         let (commands, report) = safety::judge(
             &self.site,
@@ -276,6 +349,7 @@ impl Bench {
             self.commands
                 .insert(command.point(), (command.value(), command.author().clone()));
             if !self.deaf.contains(&command.point()) {
+                self.pinned.remove(&command.point());
                 self.values.insert(command.point(), command.value());
             }
         }

@@ -3,6 +3,15 @@
 use super::bench::{Bench, LOOP_PRESSURE, OTHER_PRESSURE, PRESSURE, SUPPLY};
 use isotherm::safety::Level;
 
+/// Heat of four racks of 120 kW with 0.87 in the coolant, kW.
+const RATED_KW: f64 = 4.0 * 120.0 * 0.87;
+
+/// The critical supply of 43 degC less what 250 L of PG25 warm by in 12 s without facility water.
+fn ceiling_c(heat_kw: f64) -> f64 {
+    let kj_k = 250.0 * 60.0 * thermo::Coolant::Pg25.kw_per_lpm_k(35.0);
+    43.0 - 12.0 * heat_kw / kj_k
+}
+
 #[test]
 fn boot_is_most_cooling_until_every_required_point_has_reported() {
     Bench::new()
@@ -11,7 +20,8 @@ fn boot_is_most_cooling_until_every_required_point_has_reported() {
         .expect_level(Level::Failsafe)
         .expect(PRESSURE, 220.0)
         .expect(LOOP_PRESSURE, 250.0)
-        .expect("tower1.supply_temperature_setpoint", 12.0)
+        // The room's dew point of 9.58 degC and 3 K.
+        .expect("tower1.supply_temperature_setpoint", 12.5823)
         .expect_event_about("missing_reading", "r01.chip_margin")
         .set("r01.chip_margin", 30.0)
         .cycle()
@@ -46,12 +56,12 @@ fn more_cooling_goes_fast_and_less_goes_slowly() {
 }
 
 #[test]
-fn no_supply_setpoint_lies_beyond_its_target() {
+fn no_supply_setpoint_leaves_less_room_than_a_change_of_pumps_needs() {
     Bench::steady()
         .plan(SUPPLY, 42.0)
         .run(3600.0)
         .expect_level(Level::Normal)
-        .expect(SUPPLY, 40.0);
+        .expect(SUPPLY, ceiling_c(RATED_KW));
 }
 
 #[test]

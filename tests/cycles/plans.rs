@@ -47,7 +47,7 @@ fn an_override_beats_the_plan_within_bounds_and_ends_by_time() {
         .override_for(PRESSURE, 900.0, 60.0)
         .run(60.0)
         .expect(PRESSURE, 220.0);
-    assert_eq!(bench.author(PRESSURE), Some(&Author::Operator("alex".into())));
+    assert_eq!(bench.author(PRESSURE), Some(&Author::Operator("engineer".into())));
     bench
         .expect_events("override_set", 1)
         .cycle()

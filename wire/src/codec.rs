@@ -5,7 +5,7 @@
 
 #![deny(clippy::indexing_slicing)]
 
-use crate::profile::{Order, Place, Point, Raw, Register};
+use crate::profile::{Order, Place, Point, Raw, Register, WordOrder};
 
 /// Why registers hold no usable value.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
@@ -52,16 +52,22 @@ impl Raw {
     /// Registers that a value takes; 1 for bits, which a bit table counts one by one.
     pub const fn registers(self) -> u16 {
         match self {
-            Self::Bit | Self::BitOf(_) | Self::U16 | Self::I16 => 1,
+            Self::Bit | Self::BitOf(_) | Self::Field(..) | Self::AnyOf(_) | Self::U16 | Self::I16 => 1,
             Self::U32 | Self::I32 | Self::F32 => 2,
             Self::U64 | Self::I64 | Self::F64 => 4,
         }
     }
 
+    /// Whether the value is a part of a register, whose other bits mean something else.
+    pub const fn is_part(self) -> bool {
+        matches!(self, Self::BitOf(_) | Self::Field(..) | Self::AnyOf(_))
+    }
+
     /// Smallest and largest raw value.
     const fn range(self) -> (f64, f64) {
         match self {
-            Self::Bit | Self::BitOf(_) => (0.0, 1.0),
+            Self::Bit | Self::BitOf(_) | Self::AnyOf(_) => (0.0, 1.0),
+            Self::Field(low, high) => (0.0, field_mask(low, high) as f64),
             Self::U16 => (0.0, u16::MAX as f64),
             Self::I16 => (i16::MIN as f64, i16::MAX as f64),
             Self::U32 => (0.0, u32::MAX as f64),
@@ -138,7 +144,8 @@ pub fn encode(point: &Point, value: f64) -> Result<Vec<u16>, EncodeError> {
     )]
     let bits = match register.raw {
         Raw::Bit | Raw::U16 | Raw::U32 | Raw::U64 => raw as u64,
-        Raw::BitOf(bit) => (raw as u64) << bit.min(15),
+        Raw::BitOf(bit) | Raw::Field(bit, _) => (raw as u64) << bit.min(15),
+        Raw::AnyOf(mask) => raw as u64 * u64::from(mask),
         Raw::I16 => u64::from((raw as i16).cast_unsigned()),
         Raw::I32 => u64::from((raw as i32).cast_unsigned()),
         Raw::I64 => (raw as i64).cast_unsigned(),
@@ -148,47 +155,59 @@ pub fn encode(point: &Point, value: f64) -> Result<Vec<u16>, EncodeError> {
     if register.sentinels.contains(&bits) {
         return Err(EncodeError::Sentinel(value));
     }
-    Ok(split(bits, register))
+    Ok(words(register, bits))
 }
 
 /// How far apart two neighbouring values of a point are on the wire, canonical unit; 0 for floats.
 pub fn resolution(point: &Point) -> f64 {
     match &point.place {
         Place::Register(register) if !matches!(register.raw, Raw::F32 | Raw::F64) => point.scale.abs(),
-        Place::Register(_) | Place::Pointer(_) => 0.0,
+        _ => 0.0,
+    }
+}
+
+/// The largest number in the bits from `low` to `high` of a register.
+const fn field_mask(low: u8, high: u8) -> u64 {
+    let bits = if high < low { 1 } else { high - low + 1 };
+    (1 << if bits > 16 { 16 } else { bits }) - 1
+}
+
+/// Where the words of a value stand, the most significant first: each order is its own reverse.
+fn place_of(order: WordOrder, index: usize, count: usize) -> usize {
+    match order {
+        WordOrder::HighFirst => index,
+        WordOrder::LowFirst => (count - 1) - index,
+        WordOrder::PairsSwapped => (index ^ 1).min(count - 1),
+        WordOrder::HalvesSwapped => (index + count / 2) % count,
     }
 }
 
 /// The words of a value, put together with the most significant first.
 fn join(words: &[u16], register: &Register) -> u64 {
-    let swap = |word: &u16| match register.bytes {
-        Order::HighFirst => *word,
+    (0..words.len())
+        .filter_map(|index| words.get(place_of(register.words, index, words.len())))
+        .map(|word| in_order(*word, register.bytes))
+        .fold(0, |bits, word| bits << 16 | u64::from(word))
+}
+
+const fn in_order(word: u16, bytes: Order) -> u16 {
+    match bytes {
+        Order::HighFirst => word,
         Order::LowFirst => word.swap_bytes(),
-    };
-    let put = |bits: u64, word: u16| bits << 16 | u64::from(word);
-    match register.words {
-        Order::HighFirst => words.iter().map(swap).fold(0, put),
-        Order::LowFirst => words.iter().rev().map(swap).fold(0, put),
     }
 }
 
-fn split(bits: u64, register: &Register) -> Vec<u16> {
-    let count = register.raw.registers();
-    let mut words: Vec<u16> = (0..count)
-        .rev()
+/// The registers of a raw value, in the order in which the device has them.
+pub fn words(register: &Register, bits: u64) -> Vec<u16> {
+    let count = usize::from(register.raw.registers());
+    (0..count)
         .map(|index| {
+            let rank = count - 1 - place_of(register.words, index, count);
             #[expect(clippy::cast_possible_truncation, reason = "the low 16 bits are wanted")]
-            let word = (bits >> (16 * u32::from(index))) as u16;
-            match register.bytes {
-                Order::HighFirst => word,
-                Order::LowFirst => word.swap_bytes(),
-            }
+            let word = (bits >> (16 * rank)) as u16;
+            in_order(word, register.bytes)
         })
-        .collect();
-    if register.words == Order::LowFirst {
-        words.reverse();
-    }
-    words
+        .collect()
 }
 
 fn raw_value(raw: Raw, bits: u64) -> f64 {
@@ -199,6 +218,8 @@ fn raw_value(raw: Raw, bits: u64) -> f64 {
     match raw {
         Raw::Bit | Raw::U16 | Raw::U32 | Raw::U64 => bits as f64,
         Raw::BitOf(bit) => ((bits >> u32::from(bit.min(15))) & 1) as f64,
+        Raw::Field(low, high) => ((bits >> u32::from(low.min(15))) & field_mask(low, high)) as f64,
+        Raw::AnyOf(mask) => f64::from(u8::from(bits & u64::from(mask) != 0)),
         Raw::I16 => f64::from((bits as u16).cast_signed()),
         Raw::I32 => f64::from((bits as u32).cast_signed()),
         Raw::I64 => bits.cast_signed() as f64,

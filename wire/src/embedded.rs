@@ -12,8 +12,9 @@ macro_rules! profiles {
 }
 
 profiles! {
-    "air-unit" "chiller" "dry-cooler" "generic-cdu" "grid-feed-mqtt" "heat-meter" "power-meter" "pump-skid" "rack-mqtt"
-    "reuse-exchanger" "tower-cell" "water-meter" "weather-mqtt"
+    "air-unit" "building-io" "chiller" "danfoss-vlt" "dry-cooler" "dsx-cdu" "dsx-power-meter" "dsx-rack" "eastron-sdm630"
+    "generic-cdu" "grid-feed-mqtt" "heat-meter" "power-meter" "pump-drive" "pump-skid" "rack-mqtt" "reuse-exchanger"
+    "tower-cell" "vaisala-hmt330" "vaisala-wxt530" "water-meter" "weather-mqtt" "weather-station"
 }
 
 /// The embedded profile of a name; `None` where there is none.

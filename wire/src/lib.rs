@@ -8,15 +8,19 @@
 //! - [`codec`]: registers to values and back.
 //! - [`plan`]: which blocks of registers to read.
 //! - [`payload`]: MQTT payloads to values and back.
+//! - [`sparkplug`]: Sparkplug B payloads.
+//! - [`dsx`]: messages of the NVIDIA DSX Exchange bus.
 //! - [`embedded`]: the profiles that the binary carries.
 
 pub mod codec;
+pub mod dsx;
 pub mod embedded;
 mod parse;
 pub mod payload;
 pub mod plan;
 pub mod profile;
 mod section;
+pub mod sparkplug;
 mod unit;
 
-pub use profile::{Access, Mapping, ModbusMap, MqttMap, Point, Profile, ProfileError};
+pub use profile::{Access, DsxMap, Mapping, ModbusMap, MqttMap, Point, Profile, ProfileError};

@@ -1,22 +1,22 @@
 //! Reads a profile file and finds every mistake in it.
 
+mod modbus;
+mod mqtt;
 mod point;
 #[cfg(test)]
 mod tests;
 
-use crate::profile::{Mapping, ModbusMap, MqttMap, Order, Point, Profile, ProfileError};
+use crate::profile::{DsxMap, Mapping, Order, Point, Profile, ProfileError, WordOrder};
 use crate::section::{Section, Source};
 
-/// Registers that one read may ask for (Modbus application protocol 1.1b3, functions 3 and 4).
-const REGISTERS_MAX: u16 = 125;
-
 const ORDER: &str = "high_first or low_first";
+const WORD_ORDER: &str = "high_first, low_first, or for 64 bits pairs_swapped or halves_swapped";
 const POINTER: &str = "a JSON pointer such as `/field` or `/object/field`, with ~1 for / and ~0 for ~ in a name";
 
 /// The orders that hold where a point states none.
 #[derive(Clone, Copy, Default)]
 struct Orders {
-    words: Order,
+    words: WordOrder,
     bytes: Order,
 }
 
@@ -109,54 +109,20 @@ fn read_head(root: &mut Section<'_>) -> Option<(String, String)> {
 
 /// How the points travel. A value that is wrong is replaced, so that the points are checked all the same.
 fn read_mapping(root: &mut Section<'_>) -> Option<(Mapping, Orders)> {
-    match (root.table("modbus"), root.table("mqtt")) {
-        (Some(modbus), None) => Some(read_modbus(modbus)),
-        (None, Some(mqtt)) => Some((Mapping::Mqtt(read_mqtt(mqtt)), Orders::default())),
+    match (root.table("modbus"), root.table("mqtt"), root.table("dsx")) {
+        (Some(section), None, None) => Some(modbus::read(section)),
+        (None, Some(section), None) => Some((Mapping::Mqtt(mqtt::read(section)), Orders::default())),
+        (None, None, Some(mut section)) => {
+            let wanted = "the object type of the bus, such as \"CDU\"";
+            let object_type = section.required("object_type", wanted).unwrap_or_default();
+            section.finish();
+            Some((Mapping::Dsx(DsxMap { object_type }), Orders::default()))
+        }
         _ => {
-            root.wrong("modbus", "write one of the sections [modbus] and [mqtt]");
+            root.wrong("modbus", "write one of the sections [modbus], [mqtt] and [dsx]");
             None
         }
     }
-}
-
-fn read_modbus(mut section: Section<'_>) -> (Mapping, Orders) {
-    let base = "0 for protocol addresses, 1 where the manual counts from 1";
-    let max_block = format!("1 to {REGISTERS_MAX} registers");
-    let pause = "milliseconds, a whole number";
-    let map = ModbusMap {
-        base: section.required("base", base).unwrap_or(0),
-        max_block: section.required("max_block", &max_block).unwrap_or(REGISTERS_MAX),
-        max_gap: section.optional("max_gap", "a number of registers").unwrap_or(0),
-        request_pause_ms: section.optional("request_pause_ms", pause).unwrap_or(0),
-        connect_delay_ms: section.optional("connect_delay_ms", pause).unwrap_or(0),
-    };
-    let orders = Orders {
-        words: section.optional("words", ORDER).unwrap_or_default(),
-        bytes: section.optional("bytes", ORDER).unwrap_or_default(),
-    };
-    if map.base > 1 {
-        section.wrong("base", format!("write {base}"));
-    }
-    if map.max_block == 0 || map.max_block > REGISTERS_MAX {
-        section.wrong("max_block", format!("write {max_block}"));
-    }
-    section.finish();
-    (Mapping::Modbus(map), orders)
-}
-
-fn read_mqtt(mut section: Section<'_>) -> MqttMap {
-    let topic = "one topic with `{device}` for the device's id, without # or +";
-    let map = MqttMap {
-        topic: section.required("topic", topic).unwrap_or_else(|| "{device}".into()),
-        timestamp: read_pointer(&mut section, "timestamp"),
-        quality: read_pointer(&mut section, "quality"),
-        sequence: read_pointer(&mut section, "sequence"),
-    };
-    if !map.topic.contains("{device}") || map.topic.contains(['#', '+']) {
-        section.wrong("topic", format!("write {topic}"));
-    }
-    section.finish();
-    map
 }
 
 fn read_pointer(section: &mut Section<'_>, key: &'static str) -> Option<String> {

@@ -3,7 +3,7 @@
 #![deny(clippy::indexing_slicing)]
 
 use crate::codec::{self, DecodeError};
-use crate::profile::{Mapping, MqttMap, Place, Profile};
+use crate::profile::{Mapping, MqttMap, Payload, Place, Point, Profile};
 use serde_json::{Map, Value};
 use thermo::Unit;
 
@@ -35,10 +35,16 @@ pub enum PayloadError {
     /// The payload is not JSON.
     #[error("the payload is not JSON")]
     NotJson(#[source] serde_json::Error),
+    /// A batch without a list.
+    #[error("the payload has no list of devices where the profile says")]
+    NoItems,
     /// The time or sequence number is not a number.
     #[error("`{0}` is not a whole number")]
     NotANumber(String),
 }
+
+/// Most devices that one batch may carry.
+const BATCH_MAX: usize = 10_000;
 
 /// The topic of a device: `{device}` replaced by its id.
 pub fn topic(map: &MqttMap, device: &str) -> String {
@@ -55,8 +61,62 @@ pub fn decode(profile: &Profile, payload: &[u8]) -> Result<Sample, PayloadError>
         return Err(PayloadError::TooLarge(payload.len()));
     }
     let json: Value = serde_json::from_slice(payload).map_err(PayloadError::NotJson)?;
-    let timestamp_ms = whole(&json, map.timestamp.as_deref(), Value::as_i64)?;
-    let sequence = whole(&json, map.sequence.as_deref(), Value::as_u64)?;
+    sample(profile, map, &json)
+}
+
+/// A device of a batch: its id and its sample.
+pub type Named = (String, Result<Sample, PayloadError>);
+
+/// Decodes a batch: the id and the sample of each of its devices. A device whose time or sequence number is wrong is an
+/// error of its own; an item without an id is left out.
+pub fn decode_batch(profile: &Profile, payload: &[u8]) -> Result<Vec<Named>, PayloadError> {
+    let Mapping::Mqtt(map) = &profile.mapping else {
+        return Err(PayloadError::NotMqtt);
+    };
+    let Payload::Batch { items, device } = &map.payload else {
+        return Err(PayloadError::NotMqtt);
+    };
+    if payload.len() > PAYLOAD_MAX {
+        return Err(PayloadError::TooLarge(payload.len()));
+    }
+    let json: Value = serde_json::from_slice(payload).map_err(PayloadError::NotJson)?;
+    let items = json
+        .pointer(items)
+        .and_then(Value::as_array)
+        .ok_or(PayloadError::NoItems)?;
+    let named = items.iter().take(BATCH_MAX).filter_map(|item| {
+        let id = item.pointer(device)?.as_str()?;
+        Some((id.to_owned(), sample(profile, map, item)))
+    });
+    Ok(named.collect())
+}
+
+/// A point's value from a payload of plain text: a number, or for flags also a word.
+pub fn decode_number(point: &Point, payload: &[u8]) -> Result<f64, DecodeError> {
+    let text = std::str::from_utf8(payload).map_err(|_| DecodeError::Malformed)?.trim();
+    if text.is_empty() || text.eq_ignore_ascii_case("null") || text.eq_ignore_ascii_case("nan") {
+        return Err(DecodeError::NoValue);
+    }
+    if point.unit == Unit::Flag {
+        match text.to_ascii_lowercase().as_str() {
+            "true" | "on" => return codec::decode_bit(point, true),
+            "false" | "off" => return codec::decode_bit(point, false),
+            _ => {}
+        }
+    }
+    // Rust reads "inf" and the like as numbers; a device that sends them has no value.
+    let raw: f64 = text.parse().map_err(|_| DecodeError::Malformed)?;
+    codec::check(point, raw * point.scale + point.offset)
+}
+
+/// A point's value from a number, for payloads whose decoder knows its type.
+pub fn decode_raw(point: &Point, raw: Option<f64>) -> Result<f64, DecodeError> {
+    codec::check(point, raw.ok_or(DecodeError::NoValue)? * point.scale + point.offset)
+}
+
+fn sample(profile: &Profile, map: &MqttMap, json: &Value) -> Result<Sample, PayloadError> {
+    let timestamp_ms = whole(json, map.timestamp.as_deref(), Value::as_i64)?;
+    let sequence = whole(json, map.sequence.as_deref(), Value::as_u64)?;
     let quality = map.quality.as_deref().and_then(|pointer| json.pointer(pointer));
     let values = profile.points.iter().enumerate().filter_map(|(index, point)| {
         let Place::Pointer(pointer) = &point.place else {
@@ -137,6 +197,8 @@ fn insert(json: &mut Value, pointer: &str, value: Value) {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::indexing_slicing, reason = "a test may panic")]
+
     use super::*;
     use crate::embedded;
     use proptest::prelude::*;
@@ -217,6 +279,58 @@ mod tests {
         ));
         let modbus = embedded::profile("generic-cdu").unwrap();
         assert!(matches!(decode(&modbus, b"{}"), Err(PayloadError::NotMqtt)));
+    }
+
+    #[test]
+    fn a_batch_names_its_devices() {
+        let text = r#"
+            [profile]
+            description = "racks in one message"
+            source = "this test"
+            [mqtt]
+            payload = "batch"
+            topic = "hall/racks"
+            items = "/racks"
+            device = "/id"
+            timestamp = "/time"
+            [[point]]
+            name = "power"
+            unit = "W"
+            pointer = "/power_w"
+            min = 0
+            max = 200000
+        "#;
+        let profile = Profile::parse(text, "batch.toml").unwrap();
+        let payload = br#"{"racks":[{"id":"r1","time":5,"power_w":90000},{"id":"r2","power_w":null},{"power_w":1},
+            {"id":"r3","time":"5"}]}"#;
+        let batch = decode_batch(&profile, payload).unwrap();
+        let values = |index: usize| batch[index].1.as_ref().unwrap().values.clone();
+        assert_eq!(
+            batch.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>(),
+            ["r1", "r2", "r3"]
+        );
+        assert_eq!(values(0), [(0, Ok(90.0))]);
+        assert_eq!(values(1), [(0, Err(DecodeError::NoValue))]);
+        assert!(batch[2].1.is_err());
+        assert!(matches!(decode_batch(&profile, b"[]"), Err(PayloadError::NoItems)));
+    }
+
+    #[test]
+    fn plain_numbers() {
+        let profile = rack();
+        let point = |name: &str| &profile.points[index(&profile, name)];
+        assert_eq!(decode_number(point("power"), b" 101.5\n"), Ok(101.5));
+        assert_eq!(decode_number(point("leak"), b"ON"), Ok(1.0));
+        for (text, error) in [
+            (&b"inf"[..], DecodeError::NoValue),
+            (b"", DecodeError::NoValue),
+            (b"null", DecodeError::NoValue),
+            (b"21,5", DecodeError::Malformed),
+            (b"\xFF", DecodeError::Malformed),
+            (b"on", DecodeError::Malformed),
+        ] {
+            assert_eq!(decode_number(point("power"), text), Err(error));
+        }
     }
 
     #[test]

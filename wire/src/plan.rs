@@ -66,7 +66,13 @@ fn extended(block: &Block, start: u16, count: u16, map: &ModbusMap) -> Option<u1
         Table::Coil | Table::Discrete => BITS_A_REGISTER * u32::from(map.max_block),
         Table::Input | Table::Holding => u32::from(map.max_block),
     };
-    let allowed = gap <= u32::from(map.max_gap) && longer <= most;
+    // A value beside a hole is read, the hole itself never: only what lies between the two spans counts.
+    let spans_hole = gap > 0
+        && map.unreadable.iter().any(|hole| {
+            let (first, last) = (u32::from(hole.range.0), u32::from(hole.range.1));
+            hole.table == block.table && first < u32::from(start) && last >= block_end
+        });
+    let allowed = gap <= u32::from(map.max_gap) && longer <= most && !spans_hole;
     u16::try_from(longer).ok().filter(|_| allowed)
 }
 
@@ -75,7 +81,7 @@ mod tests {
     #![expect(clippy::indexing_slicing, reason = "a test may panic")]
 
     use super::*;
-    use crate::profile::{Access, Order, Point, Raw, Register};
+    use crate::profile::{Access, Order, Point, Raw, Register, Unreadable, WordOrder};
     use proptest::prelude::*;
     use thermo::Unit;
 
@@ -94,7 +100,7 @@ mod tests {
                     Table::Input | Table::Holding if *wide => Raw::F32,
                     Table::Input | Table::Holding => Raw::U16,
                 },
-                words: Order::HighFirst,
+                words: WordOrder::HighFirst,
                 bytes: Order::HighFirst,
                 sentinels: vec![],
             }),
@@ -112,6 +118,11 @@ mod tests {
                 max_gap,
                 request_pause_ms: 0,
                 connect_delay_ms: 0,
+                answer_ms: None,
+                poll_s: None,
+                hold_connection: true,
+                write_single: true,
+                unreadable: Vec::new(),
             }),
         }
     }
@@ -125,6 +136,25 @@ mod tests {
         let addresses = [(10, true), (0, false), (1, false), (12, false), (14, false)];
         let found = blocks(&profile(Table::Input, &addresses, 125, 1));
         assert_eq!(shape(&found), [(0, 2), (10, 5)]);
+    }
+
+    #[test]
+    fn a_hole_is_never_spanned_however_large_the_gap_may_be() {
+        let addresses = [(0, false), (2, false), (5, false), (8, false)];
+        let mut with_hole = profile(Table::Input, &addresses, 125, 20);
+        if let Mapping::Modbus(map) = &mut with_hole.mapping {
+            map.unreadable = vec![
+                Unreadable {
+                    table: Table::Input,
+                    range: (3, 4),
+                },
+                Unreadable {
+                    table: Table::Holding,
+                    range: (6, 7),
+                },
+            ];
+        }
+        assert_eq!(shape(&blocks(&with_hole)), [(0, 3), (5, 4)]);
     }
 
     #[test]

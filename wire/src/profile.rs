@@ -27,8 +27,10 @@ pub struct Profile {
 pub enum Mapping {
     /// Modbus registers and bits.
     Modbus(ModbusMap),
-    /// JSON published on MQTT topics.
+    /// Payloads published on MQTT topics.
     Mqtt(MqttMap),
+    /// Points of an object on the NVIDIA DSX Exchange bus.
+    Dsx(DsxMap),
 }
 
 /// What holds for a whole Modbus device.
@@ -44,19 +46,68 @@ pub struct ModbusMap {
     pub request_pause_ms: u32,
     /// Pause after connecting before the first request, in milliseconds.
     pub connect_delay_ms: u32,
+    /// Patience for an answer, in milliseconds; `None` for the link's own.
+    pub answer_ms: Option<u32>,
+    /// Seconds between two polls, for devices that measure slowly; `None` for two polls a cycle.
+    pub poll_s: Option<f64>,
+    /// Whether the connection is held between polls. A device with a single connection that others need too is let go
+    /// after each poll.
+    pub hold_connection: bool,
+    /// Whether a single register is written by function 6, else by function 16 as devices want that know only this.
+    pub write_single: bool,
+    /// Registers that may not be read, not even within a block that spans them: protocol addresses.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// Registers or bits that a device must not be asked for: it answers with an exception, or falls silent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unreadable {
+    /// The table.
+    pub table: Table,
+    /// First and last protocol address.
+    pub range: (u16, u16),
 }
 
 /// What holds for a whole MQTT device.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MqttMap {
     /// Topic of the telemetry, with `{device}` in the place of the device's id, e.g. `hall/rack/{device}/telemetry`.
+    /// Of a batch it is one for many devices; of plain numbers it has a `{point}` too; of Sparkplug B it is
+    /// `group/node/{device}`.
     pub topic: String,
+    /// What the payload is.
+    pub payload: Payload,
     /// JSON pointer to the sample's time, epoch milliseconds; without it the time of arrival counts.
     pub timestamp: Option<String>,
     /// JSON pointer to a quality number, 1 good, anything else not.
     pub quality: Option<String>,
     /// JSON pointer to a sequence number that grows by one a message, for counting losses.
     pub sequence: Option<String>,
+}
+
+/// What an MQTT payload is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Payload {
+    /// A JSON document with the values of one device.
+    Json,
+    /// A number in plain text, one topic a point.
+    Number,
+    /// A JSON document with the values of many devices.
+    Batch {
+        /// JSON pointer to the list of devices; empty where the document is the list.
+        items: String,
+        /// JSON pointer, within an item, to the device's id.
+        device: String,
+    },
+    /// Sparkplug B.
+    Sparkplug,
+}
+
+/// What holds for a whole object on the DSX Exchange bus.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DsxMap {
+    /// Its object type, such as `CDU`.
+    pub object_type: String,
 }
 
 /// One point of a profile.
@@ -87,6 +138,27 @@ pub enum Place {
     Register(Register),
     /// In a JSON payload, at this JSON pointer (RFC 6901).
     Pointer(String),
+    /// On a topic of its own, with this in the place of `{point}`.
+    Topic(String),
+    /// A Sparkplug B metric of this name.
+    Metric(String),
+    /// A point of the DSX Exchange bus.
+    Dsx(DsxPoint),
+}
+
+/// Where a point is found on the DSX Exchange bus.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DsxPoint {
+    /// Its point type, such as `LiquidTemperature`.
+    pub point_type: String,
+    /// Areas that its metadata must name, such as `Secondary` and `Supply`.
+    pub process_area: Vec<String>,
+    /// Whether it is a setpoint.
+    pub setpoint: bool,
+    /// Point type on which we ask for a value, such as `LiquidTemperatureSpRequest`.
+    pub request: Option<String>,
+    /// Areas that the request's metadata must name.
+    pub request_area: Vec<String>,
 }
 
 /// Where a point's raw value is in a Modbus device.
@@ -99,7 +171,7 @@ pub struct Register {
     /// How the raw value is encoded.
     pub raw: Raw,
     /// Order of the words of a value of several registers.
-    pub words: Order,
+    pub words: WordOrder,
     /// Order of the bytes in a register.
     pub bytes: Order,
     /// Raw values, as unsigned words put together, that mean "no value".
@@ -128,6 +200,10 @@ pub enum Raw {
     Bit,
     /// One bit of a register, 0 the lowest.
     BitOf(u8),
+    /// The unsigned number in some neighbouring bits of a register, such as a mode: lowest and highest bit.
+    Field(u8, u8),
+    /// Alarm bits of a register: 1 where any bit of the mask is set, else 0.
+    AnyOf(u16),
     /// Unsigned 16 bit.
     U16,
     /// Signed 16 bit.
@@ -146,6 +222,21 @@ pub enum Raw {
     F64,
 }
 
+/// In which order the registers of a value come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WordOrder {
+    /// The most significant register first: 1 2 3 4.
+    #[default]
+    HighFirst,
+    /// The least significant register first ("word-swapped"): 4 3 2 1.
+    LowFirst,
+    /// Neighbours change places: 2 1 4 3, as where two word-swapped 32-bit halves come high half first.
+    PairsSwapped,
+    /// The halves change places: 3 4 1 2, as where two 32-bit halves come low half first.
+    HalvesSwapped,
+}
+
 /// Which part of a longer value comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -153,7 +244,7 @@ pub enum Order {
     /// The most significant part first, as the Modbus standard says of bytes.
     #[default]
     HighFirst,
-    /// The least significant part first ("word-swapped").
+    /// The least significant part first.
     LowFirst,
 }
 

@@ -5,7 +5,7 @@
 
 use crate::plant::{Plant, SignalId, WriteError};
 use std::sync::Arc;
-use wire::profile::{Access, Mapping, Order, Place, Raw, Register, Table};
+use wire::profile::{Access, Mapping, Place, Raw, Register, Table};
 use wire::{ModbusMap, Point, Profile, codec};
 
 /// Most registers in one read by the Modbus standard.
@@ -150,7 +150,7 @@ impl Device {
         let mut next = address;
         while !rest.is_empty() {
             let writable = self.points(table).find(|(point, register, _)| {
-                register.address == next && point.access == Access::ReadWrite && !matches!(register.raw, Raw::BitOf(_))
+                register.address == next && point.access == Access::ReadWrite && !register.raw.is_part()
             });
             let (point, register, signal) = writable.ok_or(Refusal::Address)?;
             let count = register.raw.registers();
@@ -185,32 +185,12 @@ impl Device {
 
 /// The registers of a point: its value, or what its manual gives for "no value", or zero.
 fn encoded(point: &Point, register: &Register, value: Option<f64>) -> Vec<u16> {
-    if let Raw::BitOf(bit) = register.raw {
-        let on = value.is_some_and(|value| value >= 0.5);
-        let word = u16::from(on) << bit.min(15);
-        return vec![if register.bytes == Order::LowFirst {
-            word.swap_bytes()
-        } else {
-            word
-        }];
+    if register.raw.is_part() {
+        let off = vec![0];
+        return value.map_or(off.clone(), |value| codec::encode(point, value).unwrap_or(off));
     }
     let words = value.and_then(|value| codec::encode(point, value).ok());
-    words.unwrap_or_else(|| {
-        let sentinel = register.sentinels.first().copied().unwrap_or(0);
-        let high_first = (0..register.raw.registers()).rev().map(|place| {
-            let [.., high, low] = (sentinel >> (16 * u32::from(place))).to_be_bytes();
-            u16::from_be_bytes(if register.bytes == Order::LowFirst {
-                [low, high]
-            } else {
-                [high, low]
-            })
-        });
-        if register.words == Order::LowFirst {
-            high_first.rev().collect()
-        } else {
-            high_first.collect()
-        }
-    })
+    words.unwrap_or_else(|| codec::words(register, register.sentinels.first().copied().unwrap_or(0)))
 }
 
 #[cfg(test)]

@@ -80,6 +80,7 @@ pub(super) fn build(spec: &PlantSpec, seed: u64) -> Result<Plant, SpecError> {
         it_kwh: 0.0,
         machine_heat_kwh: 0.0,
         unremoved_kwh: 0.0,
+        caps_kw: Vec::new(),
         last_water_l: (0.0, 0.0),
     };
     // Registers and temperatures can be read before the first step.

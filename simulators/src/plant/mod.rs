@@ -126,6 +126,8 @@ pub struct Plant {
     it_kwh: f64,
     machine_heat_kwh: f64,
     unremoved_kwh: f64,
+    /// Power that others let each rack draw, kW; racks without an entry are free.
+    caps_kw: Vec<f64>,
     /// Make-up and blowdown totals before the last step, L, from which their rates follow.
     last_water_l: (f64, f64),
 }
@@ -177,7 +179,12 @@ impl Plant {
             }
             brakes
         };
-        let rack_kw = |place: usize| rack_kw(place) * brakes.get(place).copied().unwrap_or(1.0);
+        let rack_kw = |place: usize| {
+            let asked_kw = rack_kw(place);
+            let cap_kw = self.caps_kw.get(place).copied().unwrap_or(f64::INFINITY);
+            let allowed_kw = asked_kw.min(cap_kw.max(rack::STANDBY_SHARE * asked_kw));
+            allowed_kw * brakes.get(place).copied().unwrap_or(1.0)
+        };
         let racks = self.loops.iter().flat_map(|l| &l.cdus).flat_map(|c| &c.racks);
         let (it_kw, air_kw) = racks.fold((0.0, 0.0), |(it, air), rack| {
             let kw = rack_kw(rack.place);
@@ -272,6 +279,13 @@ impl Plant {
             counted.network_return_c += weight * unit.network_return_c;
         }
         counted
+    }
+
+    /// Lets no rack draw more than its cap, kW, as a power manager does; in the order of [`PlantSpec::racks`], infinite
+    /// where there is none. What a rack draws in standby stays.
+    pub fn cap_racks(&mut self, caps_kw: &[f64]) {
+        self.caps_kw.clear();
+        self.caps_kw.extend_from_slice(caps_kw);
     }
 
     /// The signal of this tag, `<equipment id>.<quantity>`.

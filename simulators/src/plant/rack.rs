@@ -63,7 +63,7 @@ const SHUTDOWN_K: f64 = -5.0;
 /// How long it stays down, s.
 const DOWN_S: f64 = 900.0;
 /// What a rack that is shut down still draws, as a share of what is asked: fans, shelves, management.
-const STANDBY_SHARE: f64 = 0.05;
+pub(super) const STANDBY_SHARE: f64 = 0.05;
 
 impl Rack {
     pub(super) fn new(

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 /// Takes a sample: family without `isotherm_`, labels, value.
-pub(super) type Take<'a> = &'a mut dyn FnMut(&str, &[(&str, &str)], f64);
+pub type Take<'a> = &'a mut dyn FnMut(&str, &[(&str, &str)], f64);
 
 /// Families under way; samples belong to the one that was opened last.
 pub(super) struct Exposition<'a> {

@@ -7,9 +7,10 @@ mod exposition;
 mod plant;
 mod shares;
 
-use super::view::View;
+use super::view::{ForwardView, View};
 use crate::site::{Site, StrategyKind};
 use crate::snapshot::Severity;
+pub use exposition::Take;
 use exposition::{Exposition, flag};
 use std::collections::BTreeMap;
 
@@ -25,12 +26,7 @@ pub(super) fn encode(site: &Site, view: Option<&View>, events: &EventCounts) -> 
 
 /// The samples of a view, one by one: what is recorded and forwarded under the names of `/metrics`. The points are not
 /// among them: their samples come from the snapshot, with times of their own.
-pub(super) fn samples(
-    site: &Site,
-    view: &View,
-    events: &EventCounts,
-    take: &mut dyn FnMut(&str, &[(&str, &str)], f64),
-) {
+pub(super) fn samples(site: &Site, view: &View, events: &EventCounts, take: Take<'_>) {
     let mut but_points = |name: &str, labels: &[(&str, &str)], value: f64| {
         if name != "point" {
             take(name, labels, value);
@@ -219,5 +215,66 @@ fn edges(out: &mut Exposition<'_>, view: &View) {
         "gauge",
         "Size of the local record.",
         store.bytes as f64,
+    );
+    if let Some(forward) = &view.forward {
+        forwarding(out, forward);
+    }
+}
+
+fn forwarding(out: &mut Exposition<'_>, forward: &ForwardView) {
+    let mut single = |name, kind, help, value| out.single(name, kind, help, value);
+    single(
+        "isotherm_forward_ok",
+        "gauge",
+        "Whether the database takes samples.",
+        flag(forward.state == "ok"),
+    );
+    single(
+        "isotherm_forward_lag_seconds",
+        "gauge",
+        "Span of plant time that the record has and the database has not.",
+        forward.lag_s,
+    );
+    single(
+        "isotherm_forward_backlog_samples",
+        "gauge",
+        "Samples that are still to be sent.",
+        forward.backlog as f64,
+    );
+    single(
+        "isotherm_forward_sent_samples_total",
+        "counter",
+        "Samples sent since the start; some of them more than once.",
+        forward.sent as f64,
+    );
+    single(
+        "isotherm_forward_rejected_samples_total",
+        "counter",
+        "Samples that the database refused, since the start.",
+        forward.rejected as f64,
+    );
+    single(
+        "isotherm_forward_failures_total",
+        "counter",
+        "Requests that failed since the start.",
+        forward.failures as f64,
+    );
+    single(
+        "isotherm_forward_lost_chunks_total",
+        "counter",
+        "Chunks of samples that were deleted before they were sent.",
+        forward.lost_chunks as f64,
+    );
+    single(
+        "isotherm_forward_canary_ok",
+        "gauge",
+        "Whether the last canary that was read back was there; none where none is.",
+        forward.canary.map_or(f64::NAN, flag),
+    );
+    single(
+        "isotherm_forward_canary_age_seconds",
+        "gauge",
+        "Real time since a canary was last seen.",
+        forward.canary_age_s.unwrap_or(f64::NAN),
     );
 }

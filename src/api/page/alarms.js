@@ -91,15 +91,23 @@ function card(first, tags, asks) {
   };
 }
 
+function forwarded({ target, state, backlog, lag_s, rejected, canary }) {
+  const parts = [fill(T.forward, { target, state })];
+  if (backlog) parts.push(fill(T.forwardBehind, { lag: duration(lag_s), backlog }));
+  if (rejected) parts.push(fill(T.forwardRefused, { rejected }));
+  if (canary === false) parts.push(T.canaryMissing);
+  return parts.join(", ");
+}
+
 function devices() {
   const summary = h("p", { class: "muted" });
   const list = table([T.device, T.link, T.lastAnswer, T.errors], T.devices);
   const node = panel(T.devices, { class: "devices" }, summary, list.node);
   return {
     node,
-    update({ devices: all, store }) {
+    update({ devices: all, store, forward }) {
       const up = all.filter((device) => device.connected).length;
-      say(summary, `${fill(T.devicesSummary, { up, all: all.length })} · ${fill(T.store, { state: store.state, segments: store.segments, size: bytes(store.bytes) })}`);
+      say(summary, `${fill(T.devicesSummary, { up, all: all.length })} · ${fill(T.store, { state: store.state, segments: store.segments, size: bytes(store.bytes) })}${forward ? ` · ${forwarded(forward)}` : ""}`);
       const order = [...all].sort((a, b) => a.connected - b.connected);
       keyed(list.body, order, (device) => device.id, () => row(4), (line, device) =>
         line.update([device.id, device.connected ? `✓ ${T.connected}` : `✖ ${device.last_error ? fill(T.disconnectedBy, { error: device.last_error }) : T.disconnected}`, device.age_s === null ? T.never : duration(device.age_s), String(device.errors)], device.connected ? "" : "alarm"));

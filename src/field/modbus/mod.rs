@@ -1,11 +1,12 @@
-//! Modbus TCP: one task for each address, which polls and writes the devices behind it one request at a time.
+//! Modbus: one task for each address, which polls and writes the devices behind it one request at a time.
 
+mod serial;
 mod session;
 mod unit;
 
 use super::link::{Context, Link};
-use super::random::{Backoff, Jitter};
-use crate::site::DeviceId;
+use crate::connect::backoff::{Backoff, Jitter};
+use crate::site::{DeviceId, Endpoint};
 use session::Session;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,11 +14,6 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 use unit::{Trouble, Unit};
 use wire::profile::Mapping;
-
-/// Patience for an answer, s.
-const ANSWER_S: f64 = 1.0;
-/// Networks and devices do not get faster with the plant's time.
-const ANSWER_FLOOR: Duration = Duration::from_millis(250);
 
 /// Patience for a connection, s.
 const CONNECT_S: f64 = 3.0;
@@ -32,44 +28,66 @@ const POLLS_PER_CYCLE: f64 = 2.0;
 /// The devices behind one address.
 pub(super) struct Connection {
     context: Context,
-    address: String,
+    endpoint: Endpoint,
     units: Vec<Unit>,
     wake: Arc<Notify>,
     session: Option<Session>,
     backoff: Backoff,
     /// No new connection before this.
     not_before: Instant,
-    was_connected: bool,
+    past: Past,
     delay: Duration,
+    /// Whether the connection is held between polls; else it is let go, for others who need the device's only one.
+    hold: bool,
     period: Duration,
 }
 
+/// What became of the last connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Past {
+    /// There was none yet.
+    Never,
+    /// It was lost, or is in use: the next one is a reconnect, and the device may be another by then.
+    Used,
+    /// It was let go in order.
+    LetGo,
+}
+
 impl Connection {
-    /// The connection to `address` for some of the site's devices; `wake` tells it of new setpoints.
-    pub(super) fn new(context: Context, address: String, links: Vec<Arc<Link>>, wake: Arc<Notify>, seed: u64) -> Self {
+    /// The connection to `endpoint` for some of the site's devices; `wake` tells it of new setpoints.
+    pub(super) fn new(
+        context: Context,
+        endpoint: Endpoint,
+        links: Vec<Arc<Link>>,
+        wake: Arc<Notify>,
+        seed: u64,
+    ) -> Self {
         let retry = |number: usize| {
             let jitter = Jitter::new(seed.wrapping_add(number as u64));
             Backoff::new(context.real(RETRY_S.0), context.real(RETRY_S.1), jitter)
         };
         let backoff = retry(0);
-        let mut delay_ms = 0;
+        let (mut delay_ms, mut hold) = (0, true);
         let units = (1..).zip(links).filter_map(|(number, link)| {
             let device = context.site.devices.get(link.device.0)?;
-            if let Mapping::Modbus(map) = &device.profile.mapping {
-                delay_ms = delay_ms.max(map.connect_delay_ms);
-            }
-            Some(Unit::new(link, device, retry(number)))
+            let Mapping::Modbus(map) = &device.profile.mapping else {
+                return None;
+            };
+            delay_ms = delay_ms.max(map.connect_delay_ms);
+            hold &= map.hold_connection;
+            Some(Unit::new(link, device, map, retry(number), &context))
         });
-        let units = units.collect();
+        let units: Vec<Unit> = units.collect();
         Self {
             period: context.real(context.site.control.cycle_s / POLLS_PER_CYCLE),
-            address,
+            endpoint,
             units,
             wake,
             session: None,
             backoff,
             not_before: Instant::now(),
-            was_connected: false,
+            past: Past::Never,
+            hold,
             delay: Duration::from_millis(delay_ms.into()),
             context,
         }
@@ -100,6 +118,12 @@ impl Connection {
                 .partition(|index| self.units.get(*index).is_some_and(|unit| !unit.backoff.is_failing()));
             for index in well.into_iter().chain(failing) {
                 self.serve(index, false).await;
+            }
+            if !self.hold
+                && let Some(session) = self.session.take()
+            {
+                session.close().await;
+                self.past = Past::LetGo;
             }
         }
         for index in 0..self.units.len() {
@@ -135,7 +159,7 @@ impl Connection {
         match served {
             Ok(()) => {
                 if due {
-                    unit.due = (unit.due + self.period).max(now);
+                    unit.due = (unit.due + unit.period.unwrap_or(self.period)).max(now);
                     unit.backoff.succeeded();
                 }
                 unit.link.note(|status| status.connected = true);
@@ -156,20 +180,25 @@ impl Connection {
 
     async fn connect(&mut self) -> bool {
         let patience = self.context.real_at_least(CONNECT_S, CONNECT_FLOOR);
-        let deadline = self.context.real_at_least(ANSWER_S, ANSWER_FLOOR);
-        match Session::connect(&self.address, patience, deadline, self.delay).await {
+        let settings = &self.context.site.modbus;
+        match Session::connect(&self.endpoint, settings, patience, self.delay).await {
             Ok(session) => {
                 self.session = Some(session);
                 self.backoff.succeeded();
-                let again = std::mem::replace(&mut self.was_connected, true);
-                for unit in &mut self.units {
+                let past = std::mem::replace(&mut self.past, Past::Used);
+                for unit in self.units.iter_mut().filter(|_| past == Past::Used) {
                     unit.forget();
-                    unit.link.note(|status| status.reconnects += u64::from(again));
+                    unit.link.note(|status| status.reconnects += 1);
                 }
                 true
             }
             Err(error) => {
                 self.not_before = Instant::now() + self.backoff.failed();
+                self.past = if self.past == Past::LetGo {
+                    Past::Used
+                } else {
+                    self.past
+                };
                 self.note_all_disconnected(Some(&error));
                 false
             }
@@ -189,15 +218,18 @@ impl Connection {
 }
 
 /// The Modbus devices of a site by address, in the site's order.
-pub(super) fn addresses(site: &crate::site::Site) -> Vec<(String, Vec<DeviceId>)> {
-    let mut found: Vec<(String, Vec<DeviceId>)> = Vec::new();
+pub(super) fn addresses(site: &crate::site::Site) -> Vec<(Endpoint, Vec<DeviceId>)> {
+    let mut found: Vec<(Endpoint, Vec<DeviceId>)> = Vec::new();
     for (index, device) in site.devices.iter().enumerate() {
         let (Mapping::Modbus(_), Some(address)) = (&device.profile.mapping, &device.binding.address) else {
             continue;
         };
-        match found.iter_mut().find(|(known, _)| known == address) {
+        let Ok(endpoint) = address.parse::<Endpoint>() else {
+            continue;
+        };
+        match found.iter_mut().find(|(known, _)| known.same_line(&endpoint)) {
             Some((_, devices)) => devices.push(DeviceId(index)),
-            None => found.push((address.clone(), vec![DeviceId(index)])),
+            None => found.push((endpoint, vec![DeviceId(index)])),
         }
     }
     found

@@ -1,12 +1,17 @@
-//! One Modbus TCP connection: one request at a time, each with a deadline.
+//! One Modbus connection of any kind: one request at a time, each with a deadline.
 
+use super::serial;
+use crate::connect::{self, tls};
+use crate::site::{Endpoint, ModbusSettings};
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
-use tokio_modbus::client::{Context, tcp};
+use tokio_modbus::client::{Context, rtu, tcp};
 use tokio_modbus::prelude::{Client, ExceptionCode, Reader, Slave, SlaveContext, Writer};
 use wire::codec::{self, DecodeError};
 use wire::profile::{Register, Table};
+
+/// Patience for a peer's goodbye.
+const GOODBYE: Duration = Duration::from_millis(250);
 
 /// Why a request brought nothing.
 #[derive(Debug)]
@@ -36,42 +41,59 @@ impl Answer {
     }
 }
 
+/// A device's manner of taking one value.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Manner {
+    /// Pause after a request.
+    pub pause: Duration,
+    /// Patience for an answer.
+    pub deadline: Duration,
+    /// A single register by function 6, else by 16.
+    pub write_single: bool,
+}
+
 pub(super) struct Session {
     context: Context,
-    deadline: Duration,
+    /// Silence that the line needs between frames.
+    silence: Duration,
     /// When the next request may go out.
     ready: Instant,
 }
 
 impl Session {
-    /// Connects. `deadline` is for each request; the first one waits for `delay`.
+    /// Connects; the first request waits for `delay`.
     pub(super) async fn connect(
-        address: &str,
+        endpoint: &Endpoint,
+        settings: &ModbusSettings,
         patience: Duration,
-        deadline: Duration,
         delay: Duration,
     ) -> Result<Self, String> {
-        let stream = match timeout(patience, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => return Err(format!("{address}: {error}")),
-            Err(_) => return Err(format!("{address}: no connection within {} ms", patience.as_millis())),
+        let mut silence = Duration::ZERO;
+        let context = match endpoint {
+            Endpoint::Tcp(address) => tcp::attach(connect::tcp(address, patience).await?),
+            Endpoint::Rtu(address) => rtu::attach(connect::tcp(address, patience).await?),
+            Endpoint::Tls(address) => {
+                let stream = connect::tcp(address, patience).await?;
+                tcp::attach(tls::secure(stream, address, &settings.tls, patience).await?)
+            }
+            Endpoint::Serial(line) => {
+                silence = serial::silence(line.baud);
+                rtu::attach(serial::open(line).map_err(|error| format!("{}: {error}", line.path))?)
+            }
         };
-        stream
-            .set_nodelay(true)
-            .map_err(|error| format!("{address}: {error}"))?;
         Ok(Self {
-            context: tcp::attach(stream),
-            deadline,
+            context,
+            silence,
             ready: Instant::now() + delay,
         })
     }
 
-    /// Reads registers or bits; `pause` follows before the next request.
+    /// Reads registers or bits.
     pub(super) async fn read(
         &mut self,
         unit: Slave,
         (table, start, count): (Table, u16, u16),
-        pause: Duration,
+        manner: Manner,
     ) -> Result<Answer, Failure> {
         self.before(unit).await;
         let context = &mut self.context;
@@ -95,8 +117,8 @@ impl Session {
                     .map(|answer| answer.map(Answer::Registers)),
             }
         };
-        let answered = timeout(self.deadline, request).await;
-        self.after(answered, pause)
+        let answered = timeout(manner.deadline, request).await;
+        self.after(answered, manner)
     }
 
     /// Writes the words of one value.
@@ -105,7 +127,7 @@ impl Session {
         unit: Slave,
         register: &Register,
         words: &[u16],
-        pause: Duration,
+        manner: Manner,
     ) -> Result<(), Failure> {
         self.before(unit).await;
         let context = &mut self.context;
@@ -113,17 +135,17 @@ impl Session {
         let request = async {
             match (register.table, words) {
                 (Table::Coil, [word, ..]) => context.write_single_coil(address, *word != 0).await,
-                (_, [word]) => context.write_single_register(address, *word).await,
+                (_, [word]) if manner.write_single => context.write_single_register(address, *word).await,
                 _ => context.write_multiple_registers(address, words).await,
             }
         };
-        let answered = timeout(self.deadline, request).await;
-        self.after(answered, pause)
+        let answered = timeout(manner.deadline, request).await;
+        self.after(answered, manner)
     }
 
     /// Says goodbye; the connection is closed whatever the peer says.
     pub(super) async fn close(mut self) {
-        if let Ok(Err(error)) = timeout(self.deadline, self.context.disconnect()).await {
+        if let Ok(Err(error)) = timeout(GOODBYE, self.context.disconnect()).await {
             tracing::debug!(%error, "a Modbus connection did not close in order");
         }
     }
@@ -136,16 +158,16 @@ impl Session {
     fn after<T>(
         &mut self,
         answered: Result<tokio_modbus::Result<T>, tokio::time::error::Elapsed>,
-        pause: Duration,
+        manner: Manner,
     ) -> Result<T, Failure> {
-        self.ready = Instant::now() + pause;
+        self.ready = Instant::now() + manner.pause.max(self.silence);
         match answered {
             Ok(Ok(Ok(answer))) => Ok(answer),
             Ok(Ok(Err(exception))) => Err(Failure::Refused(exception)),
             Ok(Err(error)) => Err(Failure::Broken(error.to_string())),
             Err(_) => Err(Failure::Broken(format!(
                 "no answer within {} ms",
-                self.deadline.as_millis()
+                manner.deadline.as_millis()
             ))),
         }
     }

@@ -1,8 +1,8 @@
 //! One device behind a connection: what is read from it, what is written to it, and how it is doing.
 
-use super::session::{Answer, Failure, Session};
+use super::session::{Answer, Failure, Manner, Session};
+use crate::connect::backoff::Backoff;
 use crate::field::link::{Context, Link};
-use crate::field::random::Backoff;
 use crate::site::Device;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -10,8 +10,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_modbus::prelude::{ExceptionCode, Slave};
 use wire::plan::{Block, blocks};
-use wire::profile::{Mapping, Place, Register};
+use wire::profile::{ModbusMap, Place, Register};
 use wire::{Profile, codec};
+
+/// Patience for an answer where the profile states none, s.
+const ANSWER_S: f64 = 1.0;
+/// Networks and devices do not get faster with the plant's time.
+const ANSWER_FLOOR: Duration = Duration::from_millis(250);
 
 /// An unchanged setpoint is written again after this time, s: a device that was restarted comes back to it.
 const REFRESH_S: f64 = 60.0;
@@ -39,7 +44,9 @@ pub(super) struct Unit {
     pub backoff: Backoff,
     profile: Arc<Profile>,
     slave: Slave,
-    pause: Duration,
+    manner: Manner,
+    /// Time between polls where the profile asks for one of its own.
+    pub period: Option<Duration>,
     heartbeat: Option<usize>,
     reads: Vec<Block>,
     refused_ms: Option<u64>,
@@ -48,17 +55,19 @@ pub(super) struct Unit {
 }
 
 impl Unit {
-    pub(super) fn new(link: Arc<Link>, device: &Device, backoff: Backoff) -> Self {
-        let pause_ms = match &device.profile.mapping {
-            Mapping::Modbus(map) => map.request_pause_ms,
-            Mapping::Mqtt(_) => 0,
-        };
+    pub(super) fn new(link: Arc<Link>, device: &Device, map: &ModbusMap, backoff: Backoff, context: &Context) -> Self {
+        let answer_s = map.answer_ms.map_or(ANSWER_S, |ms| f64::from(ms) / 1000.0);
         Self {
             link,
             due: Instant::now(),
             backoff,
             slave: device.binding.unit.map_or(Slave::tcp_device(), Slave),
-            pause: Duration::from_millis(pause_ms.into()),
+            manner: Manner {
+                pause: Duration::from_millis(map.request_pause_ms.into()),
+                deadline: context.real_at_least(answer_s, ANSWER_FLOOR),
+                write_single: map.write_single,
+            },
+            period: map.poll_s.map(|seconds| context.real(seconds)),
             heartbeat: device.profile.points.iter().position(|point| point.name == "heartbeat"),
             reads: blocks(&device.profile),
             profile: Arc::clone(&device.profile),
@@ -88,6 +97,7 @@ impl Unit {
         let mut waiting = VecDeque::from(std::mem::take(&mut self.reads));
         let mut good = Vec::with_capacity(waiting.len());
         let mut polled = Ok(());
+        let errors_before = self.link.status_of(|status| status.read_errors);
         while let Some(block) = waiting.pop_front() {
             polled = self.write_pending(session, context).await;
             if polled.is_ok() {
@@ -99,6 +109,9 @@ impl Unit {
         }
         good.extend(waiting);
         self.reads = good;
+        let errors_after = self.link.status_of(|status| status.read_errors);
+        self.link
+            .note(|status| status.partial = polled.is_err() || errors_after > errors_before);
         polled
     }
 
@@ -115,7 +128,7 @@ impl Unit {
         // The age of a reading counts from the request: the device may have sampled it at any time since.
         let asked = context.now();
         match session
-            .read(self.slave, (block.table, block.start, block.count), self.pause)
+            .read(self.slave, (block.table, block.start, block.count), self.manner)
             .await
         {
             Ok(answer) => {
@@ -244,7 +257,7 @@ impl Unit {
                 return Ok(());
             }
         };
-        match session.write(self.slave, register, &words, self.pause).await {
+        match session.write(self.slave, register, &words, self.manner).await {
             Ok(()) => {}
             Err(Failure::Refused(exception)) => {
                 refused(exception.to_string());
@@ -254,7 +267,7 @@ impl Unit {
         }
         let asked = context.now();
         let place = (register.table, register.address, register.raw.registers());
-        let answer = match session.read(self.slave, place, self.pause).await {
+        let answer = match session.read(self.slave, place, self.manner).await {
             Ok(answer) => answer,
             Err(Failure::Refused(exception)) => {
                 refused(format!("reading it back: {exception}"));
@@ -301,7 +314,7 @@ fn registered(profile: &Profile, index: usize) -> Option<(&wire::Point, &Registe
     let point = profile.points.get(index)?;
     match &point.place {
         Place::Register(register) => Some((point, register)),
-        Place::Pointer(_) => None,
+        _ => None,
     }
 }
 

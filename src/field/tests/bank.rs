@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_modbus::prelude::{ExceptionCode, Request, Response, SlaveRequest};
 use tokio_modbus::server::Service;
-use tokio_modbus::server::tcp::{Server, accept_tcp_connection};
+use tokio_modbus::server::{rtu_over_tcp, tcp};
 
 /// Registers and manners. Input and holding registers share one bank: tests keep their addresses apart.
 #[derive(Debug, Default)]
@@ -26,6 +26,10 @@ pub(super) struct Manners {
     pub largest: Option<u16>,
     /// Every write in order: unit, address, value.
     pub written: Vec<(u8, u16, u16)>,
+    /// The device knows no write of several registers.
+    pub single_only: bool,
+    /// Writes of several registers.
+    pub blocks_written: usize,
     /// Read requests: first address and count.
     pub read: Vec<(u16, u16)>,
 }
@@ -53,9 +57,25 @@ impl Bank {
         let task = tokio::spawn(async move {
             let on_connected = |stream, peer| {
                 let bank = bank.clone();
-                async move { accept_tcp_connection(stream, peer, |_| Ok(Some(bank.clone()))) }
+                async move { tcp::accept_tcp_connection(stream, peer, |_| Ok(Some(bank.clone()))) }
             };
-            Server::new(listener).serve(&on_connected, |_| ()).await.unwrap();
+            tcp::Server::new(listener).serve(&on_connected, |_| ()).await.unwrap();
+        });
+        (address, task)
+    }
+
+    /// Serves RTU frames over TCP on a free port.
+    pub(super) async fn serve_rtu(&self) -> (SocketAddr, JoinHandle<()>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let bank = self.clone();
+        let task = tokio::spawn(async move {
+            let on_connected = |stream, peer| {
+                let bank = bank.clone();
+                async move { rtu_over_tcp::accept_tcp_connection(stream, peer, |_| Ok(Some(bank.clone()))) }
+            };
+            let server = rtu_over_tcp::Server::new(listener);
+            server.serve(&on_connected, |_| ()).await.unwrap();
         });
         (address, task)
     }
@@ -75,6 +95,16 @@ impl Bank {
             Request::WriteSingleRegister(address, word) => {
                 manners.write(unit, address, word);
                 Ok(Some(Response::WriteSingleRegister(address, word)))
+            }
+            Request::WriteMultipleRegisters(address, ref words) if !manners.single_only => {
+                for (address, word) in (address..).zip(words.iter()) {
+                    manners.write(unit, address, *word);
+                }
+                manners.blocks_written += 1;
+                Ok(Some(Response::WriteMultipleRegisters(
+                    address,
+                    u16::try_from(words.len()).unwrap(),
+                )))
             }
             _ => Err(ExceptionCode::IllegalFunction),
         }

@@ -2,7 +2,7 @@
 
 use crate::site::build::UNRESOLVED;
 use crate::site::findings::Findings;
-use crate::site::{Cdu, Device, LoopId, Rack, RackId, RejectionKind, Site};
+use crate::site::{Cdu, Device, DeviceBinding, Endpoint, LoopId, Rack, RackId, RejectionKind, Site};
 use std::collections::BTreeMap;
 use wire::Mapping;
 
@@ -139,14 +139,17 @@ fn reachable(site: &Site, device: &Device, findings: &Findings<'_>) {
                         binding.profile
                     ),
                 ),
-                Some(address) if !super::settings::is_host_and_port(address) => {
-                    findings.add(
-                        format!("{path}.address"),
-                        format!("is `{address}`; write \"host:port\", such as \"10.0.0.7:502\""),
-                    );
-                }
-                Some(_) => {}
+                Some(address) => match address.parse::<Endpoint>() {
+                    Err(message) => findings.add(format!("{path}.address"), message),
+                    Ok(endpoint) => {
+                        if endpoint.is_rtu() && binding.unit.is_some_and(|unit| !(1..=247).contains(&unit)) {
+                            let message = "does not address one device on a serial line; write 1 to 247";
+                            findings.add(format!("{path}.unit"), message);
+                        }
+                    }
+                },
             }
+            unused(binding, &["object"], &path, findings);
             if binding.unit.is_none() {
                 findings.add(
                     format!("{path}.unit"),
@@ -157,6 +160,16 @@ fn reachable(site: &Site, device: &Device, findings: &Findings<'_>) {
                 );
             }
         }
+        Mapping::Dsx(_) => {
+            if site.dsx.integration.is_empty() {
+                let message = format!(
+                    "is empty, and `{}` is on the DSX bus; write our identifier there",
+                    binding.profile
+                );
+                findings.add("dsx.integration", message);
+            }
+            unused(binding, &["address", "unit"], &path, findings);
+        }
         Mapping::Mqtt(_) => {
             if site.mqtt.broker.is_empty() {
                 let message = format!(
@@ -165,16 +178,22 @@ fn reachable(site: &Site, device: &Device, findings: &Findings<'_>) {
                 );
                 findings.add("mqtt.broker", message);
             }
-            let unused = [("address", binding.address.is_some()), ("unit", binding.unit.is_some())];
-            for (key, _) in unused.iter().filter(|(_, present)| *present) {
-                findings.add(
-                    format!("{path}.{key}"),
-                    format!(
-                        "is of no use: `{}` speaks MQTT, through mqtt.broker; remove it",
-                        binding.profile
-                    ),
-                );
-            }
+            unused(binding, &["address", "unit"], &path, findings);
+        }
+    }
+}
+
+/// Keys that say nothing for this kind of profile.
+fn unused(binding: &DeviceBinding, keys: &[&str], path: &str, findings: &Findings<'_>) {
+    for key in keys {
+        let (present, instead) = match *key {
+            "address" => (binding.address.is_some(), "is found on its bus"),
+            "unit" => (binding.unit.is_some(), "is found on its bus"),
+            _ => (binding.object.is_some(), "is found by its address"),
+        };
+        if present {
+            let message = format!("is of no use: `{}` {instead}; remove it", binding.profile);
+            findings.add(format!("{path}.{key}"), message);
         }
     }
 }

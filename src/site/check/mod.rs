@@ -4,6 +4,7 @@
 //! that one mistake does not bring others with it: every rule is written as a comparison that is true where it is broken.
 
 mod equipment;
+mod forward;
 mod review;
 mod settings;
 
@@ -20,6 +21,7 @@ use std::collections::BTreeSet;
 pub(super) fn check(site: &Site, findings: &Findings<'_>) {
     equipment::check(site, findings);
     settings::check(site, findings);
+    forward::check(&site.forward, findings);
 }
 
 /// Notes every id that cannot serve as a name, before the ids are resolved.
@@ -32,7 +34,8 @@ pub(super) fn ids(raw: &Raw, findings: &Findings<'_>) {
         .chain(raw.air_units.iter().map(|entry| (&entry.path, &entry.links.id)))
         .chain(raw.meters.iter().map(|entry| (&entry.path, &entry.links.id)))
         .chain(raw.weather.iter().map(|entry| (&entry.path, &entry.links.id)))
-        .chain(raw.feed.iter().map(|entry| (&entry.path, &entry.links.id)));
+        .chain(raw.feed.iter().map(|entry| (&entry.path, &entry.links.id)))
+        .chain(raw.building.iter().map(|entry| (&entry.path, &entry.links.id)));
     distinct(equipment, findings);
     distinct(raw.zones.iter().map(|entry| (&entry.path, &entry.links.id)), findings);
     if raw.loops.is_empty() {
@@ -47,8 +50,9 @@ fn distinct<'r>(items: impl Iterator<Item = (&'r String, &'r String)>, findings:
         let plain = id
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
-        // Ids and classes share the names of [points.<class or id>]; the weather station may be called what it is.
-        let class = CLASSES.contains(&id.as_str()) && id != "weather" && id != "feed";
+        // Ids and classes share the names of [points.<class or id>]; the weather station, the building and the feed may be
+        // called what they are.
+        let class = CLASSES.contains(&id.as_str()) && id != "weather" && id != "building" && id != "feed";
         if id.is_empty() {
             findings.add(path, "is empty; write a name");
         } else if !plain {

@@ -1,7 +1,7 @@
 //! Whether the settings make sense: limits, prices, addresses, names.
 
 use crate::site::findings::{Findings, unknown};
-use crate::site::{Band, Disclosure, Prices, Site, WorkloadSettings};
+use crate::site::{Band, Device, Disclosure, MqttSettings, Prices, Site, TlsSettings, WorkloadSettings};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
@@ -36,6 +36,15 @@ pub(super) fn check(site: &Site, findings: &Findings<'_>) {
     disclosure(&site.disclosure, findings);
     identity(site, findings);
     addresses(site, findings);
+    let pin = &site.safety.limits_pin;
+    if !pin.is_empty() && *pin != site.limits_hash {
+        let message = format!(
+            "does not fit the limits: their hash is {}; have whoever signs the limits look at [limits], [safety] and \
+             [points], and write that",
+            site.limits_hash
+        );
+        findings.add("safety.limits_pin", message);
+    }
     let (resets, cycle) = (&site.control.trim_respond, site.control.cycle_s);
     for (key, step) in [("step_s", resets.step_s), ("air_step_s", resets.air_step_s)] {
         if step < cycle {
@@ -163,17 +172,12 @@ fn addresses(site: &Site, findings: &Findings<'_>) {
             "is the operator's token; write another, since every node of the cluster has it",
         );
     }
-    if !site.mqtt.broker.is_empty() && !is_host_and_port(&site.mqtt.broker) {
-        let message = format!(
-            "is `{}`; write \"host:port\", such as \"127.0.0.1:1883\"",
-            site.mqtt.broker
-        );
-        findings.add("mqtt.broker", message);
-    }
-    if site.mqtt.client_id.is_empty() {
+    broker(&site.mqtt, "mqtt", findings);
+    broker(&site.dsx.mqtt, "dsx.mqtt", findings);
+    if !site.dsx.integration.is_empty() && site.dsx.mqtt.broker.is_empty() && site.mqtt.broker.is_empty() {
         findings.add(
-            "mqtt.client_id",
-            "is empty; write a name that no other client of the broker has",
+            "dsx.mqtt.broker",
+            "is empty, and so is mqtt.broker; write the bus's \"host:port\"",
         );
     }
     if site.workload == WorkloadSettings::Events && site.api.feed_token.is_empty() {
@@ -182,10 +186,69 @@ fn addresses(site: &Site, findings: &Findings<'_>) {
             "is empty, and workload.source is \"events\"; write the token that the scheduler's scripts send",
         );
     }
+    if site.dsx.integration.contains(['/', '+', '#']) {
+        findings.add("dsx.integration", "is part of topics; write a name without /, + and #");
+    }
+    if site.dsx.flex && site.dsx.integration.is_empty() {
+        findings.add(
+            "dsx.integration",
+            "is empty, and dsx.flex is true; write our identifier on the bus",
+        );
+    }
+    let over_tls = |device: &Device| {
+        let address = device.binding.address.as_deref().unwrap_or_default();
+        address.starts_with("tls://")
+    };
+    if site.devices.iter().any(over_tls) {
+        // Modbus/TCP Security (MB-TCP-Security-v21, 2018-07-24) asks for certificates of both sides.
+        tls(&site.modbus.tls, "modbus.tls", true, findings);
+    }
     if matches!(site.workload, WorkloadSettings::Mqtt { .. }) && site.mqtt.broker.is_empty() {
         findings.add(
             "mqtt.broker",
             "is empty, and workload.source is \"mqtt\"; write the broker's \"host:port\"",
+        );
+    }
+}
+
+fn broker(settings: &MqttSettings, path: &str, findings: &Findings<'_>) {
+    let broker = &settings.broker;
+    let secure = broker.strip_prefix("mqtts://");
+    if !broker.is_empty() && !is_host_and_port(secure.unwrap_or(broker)) {
+        let message =
+            format!("is `{broker}`; write \"host:port\", such as \"127.0.0.1:1883\", or \"mqtts://host:port\" for TLS");
+        findings.add(format!("{path}.broker"), message);
+    }
+    if secure.is_some() {
+        tls(&settings.tls, &format!("{path}.tls"), false, findings);
+    }
+    if !settings.password.is_empty() && !settings.password_file.is_empty() {
+        let message = format!("is given, and so is {path}.password; remove one of them");
+        findings.add(format!("{path}.password_file"), message);
+    }
+    if settings.client_id.is_empty() {
+        findings.add(
+            format!("{path}.client_id"),
+            "is empty; write a name that no other client of the broker has",
+        );
+    }
+}
+
+/// Whether the files that TLS needs are named; whether they are good is found out at the first connection.
+fn tls(settings: &TlsSettings, path: &str, mutual: bool, findings: &Findings<'_>) {
+    if settings.ca.is_empty() {
+        let message = "is empty; write the PEM file of the authorities that sign the servers' certificates";
+        findings.add(format!("{path}.ca"), message);
+    }
+    if settings.certificate.is_empty() != settings.key.is_empty() || (mutual && settings.certificate.is_empty()) {
+        let (empty, other) = if settings.key.is_empty() {
+            ("key", "certificate")
+        } else {
+            ("certificate", "key")
+        };
+        findings.add(
+            format!("{path}.{empty}"),
+            format!("is empty; write the PEM file of our own {empty}, beside {path}.{other}"),
         );
     }
 }

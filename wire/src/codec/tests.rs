@@ -15,7 +15,7 @@ fn point(raw: Raw, scale: f64, offset: f64) -> Point {
             table: Table::Holding,
             address: 0,
             raw,
-            words: Order::HighFirst,
+            words: WordOrder::HighFirst,
             bytes: Order::HighFirst,
             sentinels: vec![],
         }),
@@ -24,7 +24,7 @@ fn point(raw: Raw, scale: f64, offset: f64) -> Point {
     }
 }
 
-fn ordered(mut point: Point, words: Order, bytes: Order) -> Point {
+fn ordered(mut point: Point, words: WordOrder, bytes: Order) -> Point {
     if let Place::Register(register) = &mut point.place {
         register.words = words;
         register.bytes = bytes;
@@ -48,12 +48,48 @@ fn word_and_byte_orders() {
     // 25.5 is 0x41CC0000.
     assert_eq!(encode(&float, 25.5), Ok(vec![0x41CC, 0x0000]));
     assert_eq!(
-        encode(&ordered(float.clone(), Order::LowFirst, Order::HighFirst), 25.5),
+        encode(&ordered(float.clone(), WordOrder::LowFirst, Order::HighFirst), 25.5),
         Ok(vec![0x0000, 0x41CC])
     );
     assert_eq!(
-        encode(&ordered(float, Order::HighFirst, Order::LowFirst), 25.5),
+        encode(&ordered(float, WordOrder::HighFirst, Order::LowFirst), 25.5),
         Ok(vec![0xCC41, 0x0000])
+    );
+}
+
+/// A number whose four words all differ.
+#[test]
+fn every_word_order_of_a_long_value() {
+    let double = point(Raw::F64, 1.0, 0.0);
+    for (order, words) in [
+        (WordOrder::HighFirst, [0x3FF1, 0x9999, 0x9998, 0x999A]),
+        (WordOrder::LowFirst, [0x999A, 0x9998, 0x9999, 0x3FF1]),
+        (WordOrder::PairsSwapped, [0x9999, 0x3FF1, 0x999A, 0x9998]),
+        (WordOrder::HalvesSwapped, [0x9998, 0x999A, 0x3FF1, 0x9999]),
+    ] {
+        let value = f64::from_bits(0x3FF1_9999_9998_999A);
+        let double = ordered(double.clone(), order, Order::HighFirst);
+        assert_eq!(encode(&double, value), Ok(words.to_vec()), "{order:?}");
+        assert_eq!(decode(&double, &words), Ok(value), "{order:?}");
+    }
+}
+
+#[test]
+fn parts_of_a_register() {
+    let mode = point(Raw::Field(4, 7), 1.0, 0.0);
+    assert_eq!(decode(&mode, &[0xAB5C]), Ok(5.0));
+    assert_eq!(encode(&mode, 5.0), Ok(vec![0x0050]));
+    assert!(encode(&mode, 16.0).is_err());
+    let alarm = point(Raw::AnyOf(0x0006), 1.0, 0.0);
+    assert_eq!(
+        (decode(&alarm, &[0xFFF9]), decode(&alarm, &[0x0004])),
+        (Ok(0.0), Ok(1.0))
+    );
+    let healthy = point(Raw::BitOf(3), -1.0, 1.0);
+    assert_eq!(
+        decode(&healthy, &[0x0008]),
+        Ok(0.0),
+        "a bit that says that all is well, turned into an alarm"
     );
 }
 
@@ -146,13 +182,22 @@ fn raws() -> impl Strategy<Value = Raw> {
     ]
 }
 
+fn word_orders() -> impl Strategy<Value = WordOrder> {
+    prop_oneof![
+        Just(WordOrder::HighFirst),
+        Just(WordOrder::LowFirst),
+        Just(WordOrder::PairsSwapped),
+        Just(WordOrder::HalvesSwapped),
+    ]
+}
+
 proptest! {
     #[test]
     fn what_is_encoded_is_decoded_within_the_resolution(
-        raw in raws(), value in 0.0..3000.0f64, swap_words: bool, swap_bytes: bool,
+        raw in raws(), value in 0.0..3000.0f64, words in word_orders(), swap_bytes: bool,
     ) {
         let order = |swap| if swap { Order::LowFirst } else { Order::HighFirst };
-        let point = ordered(point(raw, 0.1, -20.0), order(swap_words), order(swap_bytes));
+        let point = ordered(point(raw, 0.1, -20.0), words, order(swap_bytes));
         let words = encode(&point, value).unwrap();
         prop_assert_eq!(words.len(), usize::from(raw.registers()));
         let back = decode(&point, &words).unwrap();

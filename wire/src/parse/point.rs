@@ -1,12 +1,13 @@
 //! Reads one point of a profile file.
 
-use super::{ORDER, Orders, POINTER, read_pointer};
-use crate::profile::{Access, Mapping, ModbusMap, Place, Point, Raw, Register, Table};
+use super::{ORDER, Orders, POINTER, WORD_ORDER, read_pointer};
+use crate::profile::{Access, DsxPoint, Mapping, ModbusMap, Payload, Place, Point, Raw, Register, Table, WordOrder};
 use crate::section::Section;
 use crate::unit::DeviceUnit;
 
 const ADDRESS: &str = "the register's address";
-const TYPE: &str = "u16, i16, u32, i32, f32, u64, i64 or f64, or `bit = 0..15` for a bit of a register";
+const TYPE: &str = "u16, i16, u32, i32, f32, u64, i64 or f64, or for a part of a register `bit = 0..15`, `bits = [low, high]` \
+                    or `any_of = mask`";
 
 /// The point of a section; `None` where mistakes leave nothing to return.
 pub(super) fn read(section: &mut Section<'_>, mapping: &Mapping, orders: Orders) -> Option<Point> {
@@ -27,7 +28,17 @@ pub(super) fn read(section: &mut Section<'_>, mapping: &Mapping, orders: Orders)
             let register = read_register(section, map, orders, access);
             (register.map(Place::Register), access)
         }
-        Mapping::Mqtt(_) => (read_json_place(section), Access::Read),
+        Mapping::Mqtt(map) => {
+            let place = match map.payload {
+                Payload::Json | Payload::Batch { .. } => read_json_place(section),
+                Payload::Number => section
+                    .required("topic", "what stands for the point in the place of {point}")
+                    .map(Place::Topic),
+                Payload::Sparkplug => section.required("metric", "the metric's name").map(Place::Metric),
+            };
+            (place, Access::Read)
+        }
+        Mapping::Dsx(_) => read_dsx_place(section),
     };
     let (unit, (min, max)) = (unit?, range?);
     Some(Point {
@@ -93,11 +104,31 @@ fn read_json_place(section: &mut Section<'_>) -> Option<Place> {
     pointer.map(Place::Pointer)
 }
 
+fn read_dsx_place(section: &mut Section<'_>) -> (Option<Place>, Access) {
+    let areas = "a list of areas, such as [\"Secondary\", \"Supply\"]";
+    let kind = "a point type of the bus, such as \"LiquidTemperature\"";
+    let point_type: Option<String> = section.required("point_type", kind);
+    let request: Option<String> = section.optional("request", kind);
+    let access = if request.is_some() {
+        Access::ReadWrite
+    } else {
+        Access::Read
+    };
+    let place = DsxPoint {
+        point_type: point_type.clone().unwrap_or_default(),
+        process_area: section.optional("process_area", areas).unwrap_or_default(),
+        setpoint: section.optional("setpoint", "true or false").unwrap_or(false),
+        request,
+        request_area: section.optional("request_area", areas).unwrap_or_default(),
+    };
+    (point_type.map(|_| Place::Dsx(place)), access)
+}
+
 fn read_register(section: &mut Section<'_>, map: &ModbusMap, orders: Orders, access: Access) -> Option<Register> {
     let table: Option<Table> = section.required("table", "coil, discrete, input or holding");
     let written: Option<u32> = section.required("address", ADDRESS);
     let Some(table) = table else {
-        section.skip(&["type", "bit", "words", "bytes", "sentinels"]);
+        section.skip(&["type", "bit", "bits", "any_of", "words", "bytes", "sentinels"]);
         return None;
     };
     let mut register = Register {
@@ -110,12 +141,27 @@ fn read_register(section: &mut Section<'_>, map: &ModbusMap, orders: Orders, acc
     };
     if matches!(table, Table::Input | Table::Holding) {
         let raw = read_raw(section);
-        register.words = section.optional("words", ORDER).unwrap_or(orders.words);
+        register.words = section.optional("words", WORD_ORDER).unwrap_or(orders.words);
         register.bytes = section.optional("bytes", ORDER).unwrap_or(orders.bytes);
         register.sentinels = read_sentinels(section, raw);
         register.raw = raw?;
+        if matches!(register.words, WordOrder::PairsSwapped | WordOrder::HalvesSwapped) && register.raw.registers() < 4
+        {
+            // Of two registers both mean the same as low_first, and of one nothing.
+            register.words = WordOrder::LowFirst;
+        }
     }
-    let fixed = matches!(table, Table::Input | Table::Discrete) || matches!(register.raw, Raw::BitOf(_));
+    let fixed = matches!(table, Table::Input | Table::Discrete) || register.raw.is_part();
+    for hole in map.unreadable.iter().filter(|hole| hole.table == table) {
+        let (first, last) = (u32::from(hole.range.0), u32::from(hole.range.1));
+        let start = written.unwrap_or(0).saturating_sub(map.base.into());
+        if start <= last && start + u32::from(register.raw.registers()) > first {
+            section.wrong(
+                "address",
+                "the profile says that this may not be read: correct `unreadable` or the address",
+            );
+        }
+    }
     if access == Access::ReadWrite && fixed {
         section.wrong("access", "only coils and whole holding registers can be written");
     }
@@ -141,8 +187,17 @@ fn read_register(section: &mut Section<'_>, map: &ModbusMap, orders: Orders, acc
 fn read_raw(section: &mut Section<'_>) -> Option<Raw> {
     let kind: Option<String> = section.optional("type", TYPE);
     let bit: Option<u8> = section.optional("bit", "0 to 15, 0 the lowest");
-    let raw = match (kind.as_deref(), bit) {
-        (None | Some("bit"), Some(bit)) if bit < 16 => Some(Raw::BitOf(bit)),
+    let bits: Option<[u8; 2]> = section.optional("bits", "[low, high], 0 to 15, 0 the lowest");
+    let any_of: Option<u16> = section.optional("any_of", "a mask of 16 bits, such as 0x00F0");
+    let part = match (bit, bits, any_of) {
+        (bit, None, None) => bit.filter(|bit| *bit < 16).map(Raw::BitOf),
+        (None, Some([low, high]), None) if low < high && high < 16 => Some(Raw::Field(low, high)),
+        (None, None, Some(mask)) if mask != 0 => Some(Raw::AnyOf(mask)),
+        _ => None,
+    };
+    let given = bit.is_some() || bits.is_some() || any_of.is_some();
+    let raw = match (kind.as_deref(), given.then_some(())) {
+        (None | Some("bit"), Some(())) => part,
         (Some("u16"), None) => Some(Raw::U16),
         (Some("i16"), None) => Some(Raw::I16),
         (Some("u32"), None) => Some(Raw::U32),
@@ -190,6 +245,15 @@ pub(super) fn check_beside(section: &Section<'_>, point: &Point, earlier: &[Poin
                 let message = format!("{} has this field or a part of it: write another pointer", other.name);
                 section.wrong("pointer", message);
             }
+            (Place::Topic(a), Place::Topic(b)) | (Place::Metric(a), Place::Metric(b)) if a == b => {
+                section.wrong(
+                    "name",
+                    format!("{} has this topic or metric: write another", other.name),
+                );
+            }
+            (Place::Dsx(a), Place::Dsx(b)) if a == b => {
+                section.wrong("point_type", format!("{} is the same point of the bus", other.name));
+            }
             _ => {}
         }
     }
@@ -202,8 +266,7 @@ fn overlap(a: &Register, b: &Register) -> bool {
 
 /// The same registers may be read as two values, and bits beside a whole word; half of another value is a wrong address.
 fn may_share(a: &Register, b: &Register) -> bool {
-    let bit = matches!(a.raw, Raw::BitOf(_)) || matches!(b.raw, Raw::BitOf(_));
-    bit || (a.address == b.address && a.raw.registers() == b.raw.registers())
+    a.raw.is_part() || b.raw.is_part() || (a.address == b.address && a.raw.registers() == b.raw.registers())
 }
 
 /// Whether a JSON pointer leads to a field or to a part of it.

@@ -113,9 +113,9 @@ table = "holdng"
 fn missing_sections_are_mistakes() {
     let found = mistakes("");
     assert_eq!(found.len(), 3);
-    assert!(found[0].contains("[profile]") && found[1].contains("[modbus] and [mqtt]"));
+    assert!(found[0].contains("[profile]") && found[1].contains("[modbus], [mqtt] and [dsx]"));
     assert!(found[2].contains("[[point]]"), "{found:?}");
-    assert!(mistake(&GOOD.replace("[modbus]\nbase = 1\nmax_block = 100\n", "")).contains("[modbus] and [mqtt]"));
+    assert!(mistake(&GOOD.replace("[modbus]\nbase = 1\nmax_block = 100\n", "")).contains("[modbus], [mqtt] and [dsx]"));
 }
 
 #[test]

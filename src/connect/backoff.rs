@@ -4,10 +4,11 @@ use std::time::Duration;
 
 /// `SplitMix64` (Steele, Lea, Flood 2014): small, and good enough to spread retries.
 #[derive(Debug, Clone)]
-pub(super) struct Jitter(u64);
+pub struct Jitter(u64);
 
 impl Jitter {
-    pub(super) const fn new(seed: u64) -> Self {
+    /// A generator for a seed.
+    pub const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
@@ -27,7 +28,7 @@ impl Jitter {
 
 /// Growing waits between tries.
 #[derive(Debug, Clone)]
-pub(super) struct Backoff {
+pub struct Backoff {
     first: Duration,
     longest: Duration,
     failures: i32,
@@ -35,7 +36,8 @@ pub(super) struct Backoff {
 }
 
 impl Backoff {
-    pub(super) const fn new(first: Duration, longest: Duration, jitter: Jitter) -> Self {
+    /// Waits from `first` to about `longest`.
+    pub const fn new(first: Duration, longest: Duration, jitter: Jitter) -> Self {
         Self {
             first,
             longest,
@@ -45,19 +47,19 @@ impl Backoff {
     }
 
     /// The wait after a further failure: doubled each time up to the longest, then spread by half either way.
-    pub(super) fn failed(&mut self) -> Duration {
+    pub fn failed(&mut self) -> Duration {
         let doubled = self.first.as_secs_f64() * 2_f64.powi(self.failures.min(30));
         self.failures = self.failures.saturating_add(1);
         Duration::from_secs_f64(doubled.min(self.longest.as_secs_f64()) * self.jitter.factor())
     }
 
     /// Back to the first wait.
-    pub(super) const fn succeeded(&mut self) {
+    pub const fn succeeded(&mut self) {
         self.failures = 0;
     }
 
     /// Whether the last try failed.
-    pub(super) const fn is_failing(&self) -> bool {
+    pub const fn is_failing(&self) -> bool {
         self.failures > 0
     }
 }
