@@ -146,7 +146,7 @@ impl Browser {
     /// Waits for the first visible element of a selector whose text (or label) has `text` in it, and clicks on it.
     pub(crate) async fn click(&self, selector: &str, text: &str) {
         let find = format!(
-            "return [...document.querySelectorAll({selector:?})].find((e) => e.checkVisibility() && \
+            "return [...document.querySelectorAll({selector:?})].find((e) => (e.tagName === 'OPTION' || e.checkVisibility()) && \
              `${{e.textContent}} ${{e.getAttribute('aria-label') ?? ''}}`.includes({text:?})) ?? null"
         );
         let began = Instant::now();
