@@ -70,11 +70,11 @@ mod tests {
             value: 1.0,
             quality: Quality::Good,
         };
-        let byte = |length: usize| u8::try_from(length).unwrap();
+        let length = |bytes: &[u8]| u8::try_from(bytes.len()).unwrap();
         let label = |name: &str, value: &str| {
-            let (n, v) = (byte(name.len()), byte(value.len()));
+            let (n, v) = (length(name.as_bytes()), length(value.as_bytes()));
             let inner = [&[0x0a, n], name.as_bytes(), &[0x12, v], value.as_bytes()].concat();
-            [vec![0x0a, byte(inner.len())], inner].concat()
+            [vec![0x0a, length(&inner)], inner].concat()
         };
         let series = [
             label("__name__", "isotherm_a"),
@@ -85,7 +85,7 @@ mod tests {
             vec![0x12, 12, 0x09, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f, 0x10, 0xac, 0x02],
         ]
         .concat();
-        let expected = [vec![0x0a, byte(series.len())], series].concat();
+        let expected = [vec![0x0a, length(&series)], series].concat();
         assert_eq!(encode("s", &[(name, sample)]), expected);
     }
 }
