@@ -406,6 +406,7 @@ mod tests {
             events: VecDeque::new(),
             event_counts: BTreeMap::new(),
             alarms: Vec::new(),
+            actions: VecDeque::new(),
             noted: 0,
         };
         let event = |text: String| Event {
