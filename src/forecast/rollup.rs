@@ -42,6 +42,8 @@ pub(super) struct Rollup {
     pub(super) free_gpus: Vec<f64>,
     /// Likely starts whose place is open: GPUs in all and the largest power per GPU, W, by horizon.
     pub(super) open: [(f64, f64); HORIZONS],
+    /// All starts whose place is open, by horizon.
+    pub(super) pool: [Pool; HORIZONS],
     /// GPUs of all jobs, and of those unlike any that is known.
     pub(super) gpus: (f64, f64),
 }
@@ -80,6 +82,7 @@ pub(super) fn roll(
         cdu_variance: vec![[0.0; HORIZONS]; site.cdus.len()],
         free_gpus: free_gpus(site, queue, jobs),
         open: [(0.0, 0.0); HORIZONS],
+        pool: [Pool::default(); HORIZONS],
         gpus: (0.0, 0.0),
     };
     let mut round = Round {
@@ -105,10 +108,11 @@ pub(super) fn roll(
         match job.state {
             JobState::Running { .. } => round.run(&mut rollup, (index, tracked), job, chances),
             JobState::Starting { .. } | JobState::Pending { .. } => {
-                round.start(&mut rollup, tracked, job, chances, &freed);
+                round.start(&mut rollup, tracked, job, chances);
             }
         }
     }
+    place_pool(site, &mut rollup, &freed);
     rollup
 }
 
@@ -338,9 +342,8 @@ impl Round<'_> {
         gpus >= DOMINANT * all
     }
 
-    fn start(&self, rollup: &mut Rollup, tracked: &Tracked, job: &Job, chances: &Chances, freed: &Course) {
+    fn start(&self, rollup: &mut Rollup, tracked: &Tracked, job: &Job, chances: &Chances) {
         let gpus = f64::from(job.gpus);
-        let free: f64 = rollup.free_gpus.iter().sum();
         let ramp_s = tracked.life.ramp_s;
         let start_ms = match job.state {
             JobState::Starting { start_ms } => Some(start_ms),
@@ -363,15 +366,7 @@ impl Round<'_> {
                 1.0
             };
             if tracked.placed.is_empty() {
-                // Anywhere: in proportion to what is free, as far as there is room.
-                let room = free + freed[h];
-                let part = gpus.min(room) / room.max(1.0);
-                let racks = rollup.changes.iter_mut().zip(&self.site.racks);
-                for ((changes, rack), free) in racks.zip(&rollup.free_gpus) {
-                    let added_kw = share * above_idle_kw(rack, part * free, tracked.power.mean_w);
-                    changes[h].starts.0 += chance * added_kw;
-                    changes[h].starts.1 += if chance > 0.5 { added_kw } else { 0.0 };
-                }
+                rollup.pool[h].add(chance, share, gpus, tracked.power.mean_w);
                 if chance >= LIKELY {
                     let (open_gpus, watts) = &mut rollup.open[h];
                     *open_gpus += gpus;
@@ -388,14 +383,75 @@ impl Round<'_> {
                 }
             }
         }
-        if tracked.placed.is_empty() {
-            open_spread(self.site, rollup, tracked, gpus, chances);
-        } else {
-            let mut spread = Spread::default();
-            for placed in &tracked.placed {
-                spread.add(self.site, rollup, placed.rack, placed.mean_kw, chances);
+        let mut spread = Spread::default();
+        for placed in &tracked.placed {
+            spread.add(self.site, rollup, placed.rack, placed.mean_kw, chances);
+        }
+        spread.close(rollup, chances);
+    }
+}
+
+/// Starts whose place is open, at one horizon.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(super) struct Pool {
+    /// GPUs that are expected and that are likely, each with the sum of their power, W.
+    expected: (f64, f64),
+    likely: (f64, f64),
+    /// Variance of the GPUs.
+    variance: f64,
+}
+
+impl Pool {
+    fn add(&mut self, chance: f64, share: f64, gpus: f64, watts: f64) {
+        let expected = chance * gpus;
+        self.expected.0 += expected;
+        self.expected.1 += share * expected * watts;
+        if chance > 0.5 {
+            self.likely.0 += gpus;
+            self.likely.1 += share * gpus * watts;
+        }
+        self.variance += chance * (1.0 - chance) * gpus * gpus;
+    }
+}
+
+/// Lays the starts whose place is open over the racks: in proportion to what is free, as far as there is room.
+fn place_pool(site: &Site, rollup: &mut Rollup, freed: &Course) {
+    let free: f64 = rollup.free_gpus.iter().sum();
+    if free < 1.0 {
+        return;
+    }
+    for h in 0..HORIZONS {
+        let pool = rollup.pool[h];
+        if pool.expected.0 <= 0.0 {
+            continue;
+        }
+        let room = free + freed[h];
+        let part = |gpus: f64| gpus.min(room) / room;
+        let watts = |(gpus, sum_w): (f64, f64)| sum_w / gpus.max(1e-9);
+        let mean_w = watts(pool.expected);
+        let mut by_cdu = vec![(0.0, 0.0_f64); site.cdus.len()];
+        for (index, (rack, room)) in site
+            .racks
+            .iter()
+            .zip(&rollup.free_gpus)
+            .enumerate()
+            .filter(|(_, (_, room))| **room > 0.0)
+        {
+            let one_kw = above_idle_kw(rack, 1.0, mean_w);
+            if let Some(changes) = rollup.changes.get_mut(index) {
+                changes[h].starts.0 += part(pool.expected.0) * room * one_kw;
+                changes[h].starts.1 += above_idle_kw(rack, part(pool.likely.0) * room, watts(pool.likely));
             }
-            spread.close(rollup, chances);
+            if let Some(variance) = rollup.rack_variance.get_mut(index) {
+                variance[h] += room / free * pool.variance.min(room * room) * one_kw * one_kw;
+            }
+            if let Some((gpus, kw)) = by_cdu.get_mut(rack.cdu.0) {
+                *gpus += room;
+                *kw = kw.max(one_kw);
+            }
+        }
+        for (variance, (gpus, kw)) in rollup.cdu_variance.iter_mut().zip(by_cdu) {
+            variance[h] += gpus / free * pool.variance.min(gpus * gpus) * kw * kw;
         }
     }
 }
@@ -433,40 +489,6 @@ impl Spread {
 fn add_variance(variance: &mut Course, kw: f64, chances: &Chances) {
     for (variance, chance) in variance.iter_mut().zip(chances) {
         *variance += chance * (1.0 - chance) * kw * kw;
-    }
-}
-
-/// A start whose place is open can come to any rack with room.
-fn open_spread(site: &Site, rollup: &mut Rollup, tracked: &Tracked, gpus: f64, chances: &Chances) {
-    let free: f64 = rollup.free_gpus.iter().sum();
-    if free < 1.0 || chances.iter().all(|chance| *chance <= 0.01) {
-        return;
-    }
-    for cdu in 0..site.cdus.len() {
-        let (mut cdu_kw, mut cdu_free) = (0.0, 0.0);
-        for id in &site.cdus[cdu].racks {
-            let (Some(rack), Some(room)) = (site.racks.get(id.0), rollup.free_gpus.get(id.0).copied()) else {
-                continue;
-            };
-            let kw = above_idle_kw(rack, gpus.min(room), tracked.power.mean_w);
-            if let Some(variance) = rollup.rack_variance.get_mut(id.0) {
-                add_variance(
-                    variance,
-                    kw,
-                    &chances.map(|chance| chance * (gpus.min(room) / free).min(1.0)),
-                );
-            }
-            cdu_kw += kw;
-            cdu_free += room;
-        }
-        let at_most_kw = cdu_kw.min(cdu_kw / cdu_free.max(1.0) * gpus);
-        if let Some(variance) = rollup.cdu_variance.get_mut(cdu) {
-            add_variance(
-                variance,
-                at_most_kw,
-                &chances.map(|chance| chance * (cdu_free / free).min(1.0)),
-            );
-        }
     }
 }
 
