@@ -6,6 +6,7 @@
 mod support;
 
 use serde_json::Value;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -84,7 +85,7 @@ impl Drop for Server {
 }
 
 impl Server {
-    async fn start(dir: &Path, target: std::net::SocketAddr) -> Self {
+    fn start(dir: &Path, target: std::net::SocketAddr) -> Self {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = free.local_addr().unwrap();
         drop(free);
@@ -112,7 +113,7 @@ impl Server {
             if byte.is_ascii_alphanumeric() {
                 encoded.push(char::from(byte));
             } else {
-                encoded.push_str(&format!("%{byte:02X}"));
+                write!(encoded, "%{byte:02X}").unwrap();
             }
         }
         let now = std::time::SystemTime::now()
@@ -152,7 +153,7 @@ fn filled(expression: &str) -> String {
 async fn every_query_answers_from_a_server_that_scraped_the_demo() {
     let dir = tempdir().unwrap();
     let rig = rig(demo_site(&dir.path().join("store")), None).await;
-    let server = Server::start(dir.path(), rig.service.address()).await;
+    let server = Server::start(dir.path(), rig.service.address());
     // Tenants are in the books once jobs have changed; the offsets need a past.
     let deadline = Instant::now() + Duration::from_mins(2);
     let begun = Instant::now();

@@ -60,7 +60,10 @@ impl Browser {
             "browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": { "browser": "ALL" },
         } } });
         let answer = browser.call("POST", "/session", Some(&wanted)).await;
-        browser.session = answer["sessionId"].as_str().expect("a session").to_owned();
+        answer["sessionId"]
+            .as_str()
+            .expect("a session")
+            .clone_into(&mut browser.session);
         browser
     }
 

@@ -136,6 +136,10 @@ async fn apply(browser: &Browser, button: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Chromium and chromedriver"]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one walk through the actions, each from where the last one left the hall"
+)]
 async fn every_action_works_and_shows_what_came_of_it() {
     const TAG: &str = "cdu1.secondary_supply_temperature_setpoint";
     let dir = tempdir().unwrap();
