@@ -68,6 +68,11 @@ impl Browser {
     }
 
     async fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Value {
+        let answer = tokio::time::timeout(2 * PATIENCE, self.exchange(method, path, body)).await;
+        answer.unwrap_or_else(|_| panic!("chromedriver does not answer {method} {path}"))
+    }
+
+    async fn exchange(&self, method: &str, path: &str, body: Option<&Value>) -> Value {
         let body = body.map(Value::to_string).unwrap_or_default();
         let request = format!(
             "{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\ncontent-type: application/json\r\n\
@@ -207,9 +212,17 @@ impl Browser {
             .collect()
     }
 
-    pub(crate) async fn quit(mut self) {
+    pub(crate) async fn quit(self) {
         self.call("DELETE", &format!("/session/{}", self.session), None).await;
-        self.driver.kill().expect("chromedriver ends");
-        self.driver.wait().expect("chromedriver ended");
+    }
+}
+
+impl Drop for Browser {
+    /// Asked to end, chromedriver takes its browser with it; killed, it would leave it behind.
+    fn drop(&mut self) {
+        let asked = Command::new("kill").arg(self.driver.id().to_string()).status();
+        if asked.is_ok_and(|status| status.success()) {
+            drop(self.driver.wait());
+        }
     }
 }

@@ -15,9 +15,9 @@ function stored() {
   }
 }
 
+// Kept for the next start of the page.
 export function prefer(wanted) {
   localStorage.setItem(KEPT, JSON.stringify(wanted));
-  location.reload();
 }
 
 const GALLON = 3.785411784; // L
