@@ -1,6 +1,6 @@
 //! What the record costs: time for each cycle, bytes for each sample, time to read a day; on a stream like the demo's.
 //!
-//! `cargo bench --bench store`. `benches/peers/store.py` feeds the same stream to SQLite and VictoriaMetrics.
+//! `cargo bench --bench store`. `benches/peers/store.py` feeds the same stream to `SQLite` and `VictoriaMetrics`.
 
 #![expect(clippy::expect_used, reason = "a benchmark may panic")]
 

@@ -1,4 +1,4 @@
-//! Forwarding to a real VictoriaMetrics: an outage of a day, restarts and kills of both sides, everything sent twice.
+//! Forwarding to a real `VictoriaMetrics`: an outage of a day, restarts and kills of both sides, everything sent twice.
 //! Run by `cargo test --test real_peers_store -- --ignored`; without Debian's `victoria-metrics` it fails and says so.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
@@ -34,7 +34,7 @@ fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// VictoriaMetrics on a directory; killed with the test.
+/// `VictoriaMetrics` on a directory; killed with the test.
 struct Database {
     child: Child,
     port: u16,

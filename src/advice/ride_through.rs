@@ -143,6 +143,7 @@ mod tests {
         let band = HeatBand {
             now_kw: 334.0,
             mean_kw: [334.0; HORIZONS],
+            lower_kw: [300.0; HORIZONS],
             upper_kw: [360.0; HORIZONS],
         };
         let heat = HeatForecast {
@@ -150,6 +151,8 @@ mod tests {
             cdus: vec![band; site.cdus.len()],
             racks: vec![band; site.racks.len()],
             notes: vec![],
+            demotions: Vec::new(),
+            covered: [None; HORIZONS],
         };
         (site, snapshot, heat)
     }

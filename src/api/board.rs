@@ -1,6 +1,7 @@
 //! Where the service hangs out each cycle and the readers look: the latest view and the events.
 
 use super::JobDesk;
+use super::actions::{ActionView, KEPT};
 use super::metrics::{self, EventCounts, Take};
 use super::requests::Answer;
 use super::sheet::Sheet;
@@ -13,7 +14,7 @@ use crate::alarms::Alarm;
 use crate::cycle::CycleRecord;
 use crate::ledger;
 use crate::site::{EquipmentId, PointId, Site};
-use crate::snapshot::{Event, HORIZONS, HORIZONS_S, HeatBand, JobState};
+use crate::snapshot::{Event, HORIZONS, HORIZONS_S, HeatBand, JobState, Request};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
@@ -78,10 +79,23 @@ pub(super) struct Memory {
     pub events: VecDeque<EventView>,
     /// Occurrences by severity and code since start.
     pub event_counts: EventCounts,
+    /// What people asked and what became of it, newest last.
+    pub actions: VecDeque<ActionView>,
     /// Oldest first.
     pub alarms: Vec<AlarmView>,
     /// Events noted since start.
     noted: u64,
+}
+
+impl Memory {
+    fn act(&mut self, site: &Site, request: &Request, answer: &Answer, wall_ms: i64) {
+        let seq = self.actions.back().map_or(1, |last| last.seq + 1);
+        self.actions
+            .push_back(ActionView::of(site, request, answer, wall_ms, seq));
+        if self.actions.len() > KEPT {
+            self.actions.pop_front();
+        }
+    }
 }
 
 /// The readers' end.
@@ -123,6 +137,7 @@ impl Board {
         let memory = Memory {
             events: VecDeque::new(),
             event_counts: BTreeMap::new(),
+            actions: VecDeque::new(),
             alarms: Vec::new(),
             noted: 0,
         };
@@ -162,11 +177,9 @@ impl Board {
         self.view.send_replace(Some(Arc::clone(&view)));
         for request in &record.inputs.requests {
             // Nobody waits where the request did not come over REST.
-            drop(
-                self.seen
-                    .answers
-                    .send(Arc::new(Answer::of(&self.site, request, record))),
-            );
+            let answer = Arc::new(Answer::of(&self.site, request, record));
+            self.seen.memory().act(&self.site, request, &answer, record.now.wall_ms);
+            drop(self.seen.answers.send(answer));
         }
         Figures {
             site: Arc::clone(&self.site),
@@ -238,6 +251,8 @@ impl Board {
                 source: record.heat.source,
                 horizons_s: HORIZONS_S,
                 notes: record.heat.notes.clone(),
+                demotions: record.heat.demotions.clone(),
+                covered: record.heat.covered.map(|share| share.map(rounded)),
             },
             jobs: self.jobs(record, edges.feed),
             books: books(record),
@@ -338,6 +353,7 @@ fn band(bands: &[HeatBand], index: usize) -> HeatBand {
     let unknown = HeatBand {
         now_kw: f64::NAN,
         mean_kw: [f64::NAN; HORIZONS],
+        lower_kw: [f64::NAN; HORIZONS],
         upper_kw: [f64::NAN; HORIZONS],
     };
     bands.get(index).map_or(unknown, rounded_band)
@@ -353,6 +369,12 @@ fn control(record: &CycleRecord) -> ControlView {
         binding: plan.report.binding.clone(),
         cost_per_h: plan.report.cost_per_h.clone(),
         expected_cooling_kw: plan.report.cooling_kw,
+        as_found_per_h: plan.report.as_found_per_h,
+        worth_per_h: plan.report.worth_per_h.clone(),
+        findings: plan.report.findings.clone(),
+        model_error: plan.report.model_error,
+        commissioning: plan.report.commissioning,
+        load_target: plan.report.load_target,
         changes: record.safety.changes.clone(),
     }
 }
@@ -393,6 +415,7 @@ mod tests {
             events: VecDeque::new(),
             event_counts: BTreeMap::new(),
             alarms: Vec::new(),
+            actions: VecDeque::new(),
             noted: 0,
         };
         let event = |text: String| Event {

@@ -89,32 +89,6 @@ fn host_of(value: &str) -> Option<&str> {
     value.split(':').next().filter(|host| !host.is_empty())
 }
 
-/// Checks `Authorization: Bearer <token>` against the operator's token.
-pub(super) fn authorise(operator_token: &str, headers: &HeaderMap) -> Result<(), Problem> {
-    if operator_token.is_empty() {
-        return Err(Problem::new(
-            StatusCode::FORBIDDEN,
-            "no operator's action is possible here, since no token is set: set api.operator_token \
-             (or ISOTHERM__API__OPERATOR_TOKEN) to at least 16 characters and start again",
-        ));
-    }
-    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let Some((scheme, token)) = given.and_then(|given| given.split_once(' ')) else {
-        return Err(Problem::unauthorised(
-            "the operator's token is missing: send `Authorization: Bearer <token>`",
-            "Bearer realm=\"isotherm\"",
-        ));
-    };
-    if scheme.eq_ignore_ascii_case("bearer") && equal(token.trim(), operator_token) {
-        return Ok(());
-    }
-    tracing::warn!("an operator's action was refused: wrong token");
-    Err(Problem::unauthorised(
-        "the token is not the operator's: send `Authorization: Bearer <token>` with the value of api.operator_token",
-        "Bearer realm=\"isotherm\", error=\"invalid_token\"",
-    ))
-}
-
 /// Checks `Authorization: Bearer <token>` against the feed's token; the operator's may do what a feed may.
 pub(super) fn authorise_feed(settings: &ApiSettings, headers: &HeaderMap) -> Result<(), Problem> {
     if settings.feed_token.is_empty() {
@@ -188,32 +162,5 @@ mod tests {
             assert_eq!(check_host(false, &uri, &host(foreign)), Ok(()), "{foreign}");
         }
         assert!(check_host(true, &uri, &HeaderMap::new()).is_err());
-    }
-
-    #[test]
-    fn only_the_operators_token_passes() {
-        let bearer =
-            |value: &str| HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_str(value).unwrap())]);
-        assert_eq!(
-            authorise("0123456789abcdef", &bearer("Bearer 0123456789abcdef")),
-            Ok(())
-        );
-        assert_eq!(
-            authorise("0123456789abcdef", &bearer("bearer 0123456789abcdef")),
-            Ok(())
-        );
-        for wrong in [
-            "Bearer 0123456789abcde",
-            "Bearer 0123456789abcdeg",
-            "Bearer ",
-            "Basic 0123456789abcdef",
-            "x",
-        ] {
-            assert!(authorise("0123456789abcdef", &bearer(wrong)).is_err(), "{wrong}");
-        }
-        assert!(
-            authorise("", &bearer("Bearer ")).is_err(),
-            "an empty token authorises nobody"
-        );
     }
 }

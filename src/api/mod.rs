@@ -8,30 +8,40 @@
 //!
 //! Every error is a problem document (RFC 9457) that says what to send instead.
 
+mod access;
+mod actions;
 mod board;
 mod guard;
 mod jobs;
+mod limiter;
 mod metrics;
 mod openapi;
 mod page;
 mod paging;
+mod people;
 mod problem;
 mod requests;
 mod rest;
 mod routes;
+mod sessions;
 mod shapes;
 mod sheet;
 mod stream;
+mod tls;
 mod trend;
 mod view;
 
 use crate::jobs::Outlooks;
 use crate::site::Site;
 use crate::snapshot::Request;
+pub use access::Access;
+use access::Peer;
 use axum::Router;
 use board::Seen;
 pub use board::{Board, EVENTS, Edges, Figures};
 pub use metrics::Take;
+pub use people::{People, Role, random, to_hex};
+pub use requests::read_request;
 use std::fmt;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -80,6 +90,15 @@ pub struct Shared {
     requests: mpsc::Sender<Request>,
     streams: Arc<Semaphore>,
     stopping: watch::Receiver<bool>,
+    access: Access,
+}
+
+impl Shared {
+    /// The same behind another door than the operator's token alone.
+    #[must_use]
+    pub fn behind(self, access: Access) -> Self {
+        Self { access, ..self }
+    }
 }
 
 impl fmt::Debug for Shared {
@@ -103,6 +122,7 @@ pub fn open(
     let (board, seen) = Board::new(Arc::clone(&site), mode, speed, Arc::clone(&desk));
     let (_, stopping) = watch::channel(false);
     let streams = Arc::new(Semaphore::new(STREAMS));
+    let access = Access::new(People::with_token(&site), None);
     (
         board,
         Shared {
@@ -113,6 +133,7 @@ pub fn open(
             requests,
             streams,
             stopping,
+            access,
         },
     )
 }
@@ -125,18 +146,36 @@ pub async fn serve(
 ) -> std::io::Result<()> {
     let loopback = listener.local_addr()?.ip().is_loopback();
     let (stop, stopping) = watch::channel(false);
-    let router = router(Shared { stopping, ..shared }, loopback);
+    let mut access = shared.access.clone();
+    access.closed = !loopback;
+    let tls = access.tls().cloned();
+    if access.closed && tls.is_none() {
+        tracing::warn!("the page is open to a network without TLS: set api.tls_certificate and api.tls_key");
+    }
+    let shared = Shared {
+        stopping,
+        access,
+        ..shared
+    };
+    let service = router(shared, loopback).into_make_service_with_connect_info::<Peer>();
     let shutdown = async move {
         shutdown.await;
         stop.send_replace(true);
     };
-    axum::serve(listener, router).with_graceful_shutdown(shutdown).await
+    match tls {
+        None => axum::serve(listener, service).with_graceful_shutdown(shutdown).await,
+        Some(tls) => {
+            let listener = tls::TlsListener::new(listener, tls)?;
+            axum::serve(listener, service).with_graceful_shutdown(shutdown).await
+        }
+    }
 }
 
 fn router(shared: Shared, loopback: bool) -> Router {
     page::routes(routes::router())
         .method_not_allowed_fallback(rest::wrong_method)
         .fallback(rest::not_found)
+        .layer(axum::middleware::from_fn_with_state(shared.clone(), access::door))
         .layer(axum::middleware::from_fn_with_state(loopback, guard::guard))
         .with_state(shared)
 }

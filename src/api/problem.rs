@@ -48,6 +48,11 @@ impl Problem {
         }
     }
 
+    /// What is wrong and what to send instead.
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// No cycle has ended since start.
     pub(super) fn no_cycle_yet() -> Self {
         Self::new(

@@ -1,11 +1,13 @@
 //! What an operator may ask, and the answer from the record of the cycle that took it.
 
+use super::people::{Person, Role};
 use super::problem::Problem;
 use super::shapes;
 use crate::alarms::SHELVE_MAX_S;
 use crate::cycle::CycleRecord;
 use crate::site::{Authority, Site, StrategyKind, ZoneId};
-use crate::snapshot::{Author, Request, RequestKind};
+use crate::snapshot::{Author, LoadLimit, Request, RequestKind};
+use axum::http::StatusCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +47,26 @@ pub(super) enum Body {
     SetStrategy {
         #[schemars(schema_with = "shapes::strategy")]
         strategy: StrategyKind,
+        #[serde(default)]
+        why: String,
+    },
+    /// Keep the power of cooling at or below `cooling_kw`, or cut it by the share `cut`, from `in_s` seconds on.
+    SetLoadTarget {
+        cooling_kw: Option<f64>,
+        cut: Option<f64>,
+        in_s: f64,
+        for_s: f64,
+        #[serde(default)]
+        why: String,
+    },
+    /// End a load target.
+    ClearLoadTarget {
+        #[serde(default)]
+        why: String,
+    },
+    /// Begin step tests from which the model learns the plant, or end them.
+    Commission {
+        begin: bool,
         #[serde(default)]
         why: String,
     },
@@ -101,10 +123,10 @@ pub(super) enum Body {
 }
 
 /// What the bodies look like, for the error messages.
-const FORMS: &str = r#"{"kind": "override", "tag": "cdu1.secondary_supply_temperature_setpoint", "value": 30, "for_s": 1800}, {"kind": "clear_override", "tag": ...}, {"kind": "set_authority", "zone": ..., "authority": "observe"|"advise"|"bounded"|"full"}, {"kind": "set_strategy", "strategy": "fixed"|"trim_respond"|"predictive"}, {"kind": "acknowledge", "alarm": 12}, {"kind": "shelve", "alarm": 12, "for_s": 3600}, {"kind": "unshelve", "alarm": 12}, {"kind": "take_advice", "advice": 3}, {"kind": "decline_advice", "advice": 3}, {"kind": "accept_plan", "zone": ..., "for_s": 1800}, {"kind": "decline_plan", "zone": ...} or {"kind": "stop"}"#;
+const FORMS: &str = r#"{"kind": "override", "tag": "cdu1.secondary_supply_temperature_setpoint", "value": 30, "for_s": 1800}, {"kind": "clear_override", "tag": ...}, {"kind": "set_authority", "zone": ..., "authority": "observe"|"advise"|"bounded"|"full"}, {"kind": "set_strategy", "strategy": "fixed"|"trim_respond"|"predictive"}, {"kind": "set_load_target", "cut": 0.15, "in_s": 900, "for_s": 1800} (or "cooling_kw": 120 in place of "cut"), {"kind": "clear_load_target"}, {"kind": "commission", "begin": true}, {"kind": "acknowledge", "alarm": 12}, {"kind": "shelve", "alarm": 12, "for_s": 3600}, {"kind": "unshelve", "alarm": 12}, {"kind": "take_advice", "advice": 3}, {"kind": "decline_advice", "advice": 3}, {"kind": "accept_plan", "zone": ..., "for_s": 1800}, {"kind": "decline_plan", "zone": ...} or {"kind": "stop"}"#;
 
 /// The request in a body, by its author.
-pub(super) fn parse(site: &Site, body: &[u8]) -> Result<Request, Problem> {
+pub(super) fn parse(site: &Site, person: &Person, body: &[u8]) -> Result<Request, Problem> {
     let body: Body = serde_json::from_slice(body)
         .map_err(|error| Problem::bad_request(format!("the body is not a request ({error}): send one of {FORMS}")))?;
     let (kind, why) = match body {
@@ -117,6 +139,15 @@ pub(super) fn parse(site: &Site, body: &[u8]) -> Result<Request, Problem> {
             let zone = zone_of(site, &zone)?;
             (RequestKind::SetAuthority { zone, authority }, why)
         }
+        Body::SetLoadTarget {
+            cooling_kw,
+            cut,
+            in_s,
+            for_s,
+            why,
+        } => (load_target_of(cooling_kw, cut, in_s, for_s)?, why),
+        Body::ClearLoadTarget { why } => (RequestKind::ClearLoadTarget, why),
+        Body::Commission { begin, why } => (RequestKind::Commission { begin }, why),
         Body::Acknowledge { alarm, why } => (RequestKind::Acknowledge { alarm }, why),
         Body::Shelve { alarm, for_s, why } => {
             let for_s = lasting("an alarm on the shelf", for_s, SHELVE_MAX_S)?;
@@ -137,13 +168,41 @@ pub(super) fn parse(site: &Site, body: &[u8]) -> Result<Request, Problem> {
         Body::SetStrategy { strategy, why } => (RequestKind::SetStrategy { strategy }, why),
         Body::Stop { why } => (RequestKind::Stop, why),
     };
+    let need = match &kind {
+        RequestKind::SetStrategy { .. } | RequestKind::Commission { begin: true } => Role::Engineer,
+        RequestKind::SetAuthority { authority, .. } if *authority > Authority::Advise => Role::Engineer,
+        RequestKind::SetAuthority { .. }
+        | RequestKind::Override { .. }
+        | RequestKind::ClearOverride { .. }
+        | RequestKind::SetLoadTarget { .. }
+        | RequestKind::ClearLoadTarget
+        | RequestKind::Commission { begin: false }
+        | RequestKind::Acknowledge { .. }
+        | RequestKind::Shelve { .. }
+        | RequestKind::Unshelve { .. }
+        | RequestKind::TakeAdvice { .. }
+        | RequestKind::DeclineAdvice { .. }
+        | RequestKind::AcceptPlan { .. }
+        | RequestKind::DeclinePlan { .. }
+        | RequestKind::Stop => Role::Operator,
+    };
+    if person.role < need {
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            format!(
+                "`{}` is a {}; an engineer changes the strategy and raises authority",
+                person.name,
+                person.role.name()
+            ),
+        ));
+    }
     if why.chars().count() > WHY_MAX {
         return Err(Problem::bad_request(format!(
             "`why` is longer than {WHY_MAX} characters: say it shorter"
         )));
     }
     Ok(Request {
-        author: Author::Operator(site.api.operator_name.clone()),
+        author: Author::Operator(person.name.clone()),
         kind,
         why,
     })
@@ -185,8 +244,41 @@ fn override_of(site: &Site, tag: &str, value: f64, for_s: f64) -> Result<Request
     Ok(RequestKind::Override { point, value, for_s })
 }
 
+fn load_target_of(cooling_kw: Option<f64>, cut: Option<f64>, in_s: f64, for_s: f64) -> Result<RequestKind, Problem> {
+    let limit = match (cooling_kw, cut) {
+        (Some(kw), None) if kw > 0.0 && kw.is_finite() => LoadLimit::Kilowatts(kw),
+        (None, Some(cut)) if (0.0..=0.9).contains(&cut) => LoadLimit::Cut(cut),
+        _ => {
+            return Err(Problem::bad_request(
+                "a load target needs one limit: send `cooling_kw` above 0, or `cut` from 0 to 0.9".to_owned(),
+            ));
+        }
+    };
+    if !(0.0..=86_400.0).contains(&in_s) || !(60.0..=86_400.0).contains(&for_s) {
+        return Err(Problem::bad_request(
+            "a load target begins within a day and lasts a minute to a day: send `in_s` from 0 to 86400 and `for_s` \
+             from 60 to 86400"
+                .to_owned(),
+        ));
+    }
+    Ok(RequestKind::SetLoadTarget { limit, in_s, for_s })
+}
+
 fn unknown_tag(tag: &str) -> Problem {
     Problem::bad_request(format!("there is no point `{tag}`: send a tag of /api/v1/points"))
+}
+
+/// The request in a body as an engineer sends it, or a sentence on what to send instead: what a client or a fuzzer may try
+/// without a server.
+///
+/// # Errors
+/// That sentence.
+pub fn read_request(site: &Site, body: &[u8]) -> Result<Request, String> {
+    let person = Person {
+        name: site.api.operator_name.clone(),
+        role: Role::Engineer,
+    };
+    parse(site, &person, body).map_err(|problem| problem.detail().to_owned())
 }
 
 /// What became of a request in the cycle that took it.
@@ -244,6 +336,20 @@ impl Answer {
                     ));
                 }
             }
+            RequestKind::SetLoadTarget { .. } => {
+                answer.accepted = record.plan.report.load_target.is_some();
+                answer.note_code("request_refused", record);
+                if record.plan.strategy != StrategyKind::Predictive {
+                    answer.notes.push("only predictive holds a load target".to_owned());
+                }
+            }
+            RequestKind::ClearLoadTarget => answer.accepted = record.plan.report.load_target.is_none(),
+            RequestKind::Commission { begin } => {
+                answer.accepted = record.plan.report.commissioning.is_some() == begin;
+                if begin && record.plan.strategy != StrategyKind::Predictive {
+                    answer.notes.push("only predictive tests a plant".to_owned());
+                }
+            }
             RequestKind::AcceptPlan { zone, .. } | RequestKind::DeclinePlan { zone } => {
                 answer.of_events(
                     &site
@@ -261,7 +367,6 @@ impl Answer {
             RequestKind::TakeAdvice { advice } | RequestKind::DeclineAdvice { advice } => {
                 answer.of_events(&format!("advice {advice}"), record);
             }
-            RequestKind::SetLoadTarget { .. } | RequestKind::ClearLoadTarget => answer.accepted = true,
             RequestKind::Stop => {
                 answer.accepted = record
                     .safety
@@ -271,6 +376,11 @@ impl Answer {
             }
         }
         answer
+    }
+
+    fn note_code(&mut self, code: &str, record: &CycleRecord) {
+        let events = record.events.iter().filter(|event| event.code == code);
+        self.notes.extend(events.map(|event| event.text.clone()));
     }
 
     /// It was taken unless the cycle says that it was asked in vain.

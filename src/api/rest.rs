@@ -1,7 +1,8 @@
 //! The REST interface: what the facility is, what it does, what happened, and what a person asks of it.
 
-use super::guard::authorise;
+use super::access;
 use super::paging::{Page, Wanted};
+use super::people::Role;
 use super::problem::Problem;
 use super::requests::{self, MAX_BODY};
 use super::routes::ROUTES;
@@ -13,7 +14,7 @@ use axum::Json;
 use axum::body::{Body, to_bytes};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{Extensions, HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -57,7 +58,7 @@ pub(super) fn describe(site: &Site) -> Value {
         "version": env!("CARGO_PKG_VERSION"),
         "override_max_s": site.safety.override_max_s,
         "shelve_max_s": crate::alarms::SHELVE_MAX_S,
-        "actions": !site.api.operator_token.is_empty(),
+        "actions": !(site.api.operator_token.is_empty() && site.api.users.is_empty()),
         "limits": site.limits,
         "prices": site.prices,
         "zones": site.zones.iter().map(|zone| json!({"name": zone.name, "authority": zone.authority})).collect::<Vec<_>>(),
@@ -288,8 +289,14 @@ pub(super) struct Health {
     age_s: f64,
 }
 
-pub(super) async fn request(State(shared): State<Shared>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
-    authorise(&shared.site.api.operator_token, &headers)?;
+pub(super) async fn request(
+    State(shared): State<Shared>,
+    extensions: Extensions,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let peer = access::peer(&extensions);
+    let person = shared.access.admit(&headers, peer, Role::Operator, true)?;
     let kind = headers
         .get(header::CONTENT_TYPE)
         .and_then(|kind| kind.to_str().ok())
@@ -310,7 +317,7 @@ pub(super) async fn request(State(shared): State<Shared>, headers: HeaderMap, bo
             format!("the body could not be read, or is longer than {MAX_BODY} bytes: send one request"),
         )
     })?;
-    let request = requests::parse(&shared.site, &body)?;
+    let request = requests::parse(&shared.site, &person, &body)?;
     let patience = shared
         .seen
         .latest()

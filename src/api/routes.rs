@@ -1,5 +1,7 @@
 //! Every route, once: the router and the `OpenAPI` document are both made from this table.
 
+use super::access::{self, SessionView};
+use super::actions::{self, ActionView};
 use super::paging::{LIMIT_MAX, Page};
 use super::requests::{Answer, Body};
 use super::rest::{self, Handed, Health, PointView, SeriesAnswer};
@@ -223,7 +225,7 @@ pub(super) const ROUTES: &[Route] = &[
             (200, "It is in force.", Content::Json(of::<Answer>())),
             (202, "It was handed to the next cycle.", Content::Json(of::<Handed>())),
         ],
-        problems: &[400, 401, 403, 409, 413, 415, 503],
+        problems: &[400, 401, 403, 409, 413, 415, 429, 503],
         handler: || post(rest::request),
     },
     Route {
@@ -277,6 +279,50 @@ pub(super) const ROUTES: &[Route] = &[
         answers: &[(200, "The queue shows it.", Content::Json(of::<jobs::Taken>()))],
         problems: &[400, 401, 403, 413],
         handler: || post(jobs::event),
+    },
+    Route {
+        method: Method::Get,
+        path: "/api/v1/actions",
+        summary: "List who asked what and why, newest first",
+        parameters: PAGED,
+        body: None,
+        answers: &[(200, "A page of actions.", Content::Json(of::<Page<ActionView>>()))],
+        problems: &[400],
+        handler: || get(actions::actions),
+    },
+    Route {
+        method: Method::Get,
+        path: "/api/v1/session",
+        summary: "Tell who asks",
+        parameters: &[],
+        body: None,
+        answers: &[(200, "Name and role.", Content::Json(of::<SessionView>()))],
+        problems: &[401, 403, 429],
+        handler: || get(access::whoami),
+    },
+    Route {
+        method: Method::Post,
+        path: "/api/v1/session",
+        summary: "Begin a session with a token: its cookie stands for the token from then on",
+        parameters: &[],
+        body: None,
+        answers: &[(
+            200,
+            "Name, role and the session's second secret.",
+            Content::Json(of::<SessionView>()),
+        )],
+        problems: &[401, 403, 429, 503],
+        handler: || post(access::login),
+    },
+    Route {
+        method: Method::Post,
+        path: "/api/v1/session/end",
+        summary: "End the session of the request's cookie",
+        parameters: &[],
+        body: None,
+        answers: &[(200, "It is over.", Content::Document)],
+        problems: &[],
+        handler: || post(access::logout),
     },
     Route {
         method: Method::Get,

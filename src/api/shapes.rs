@@ -3,7 +3,7 @@
 
 use crate::safety::Level;
 use crate::site::{Authority, Direction, StrategyKind};
-use crate::snapshot::{HORIZONS, HeatSource, PlanStatus, Severity};
+use crate::snapshot::{Guard, HORIZONS, HeatSource, LoadPhase, PlanStatus, Severity};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -86,8 +86,27 @@ pub(super) struct HeatBand {
     now_kw: Option<f64>,
     /// Expected at each horizon.
     mean_kw: [Option<f64>; HORIZONS],
+    /// Lower bound of the interval at each horizon.
+    lower_kw: [Option<f64>; HORIZONS],
     /// Upper bound of the interval at each horizon.
     upper_kw: [Option<f64>; HORIZONS],
+}
+
+/// A guard that keeps the forecast a step down.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(super) struct Demotion {
+    /// The guard.
+    #[schemars(schema_with = "guard")]
+    guard: (),
+    /// Since when, ms on the controller's monotonic clock.
+    since_ms: u64,
+    /// A sentence with the evidence.
+    why: String,
+}
+
+fn guard(_: &mut SchemaGenerator) -> Schema {
+    one_of(&Guard::ALL)
 }
 
 /// A setpoint that safety refused or changed.
@@ -102,6 +121,57 @@ pub(super) struct Change {
     given: Option<f64>,
     /// The rule that did it.
     why: String,
+}
+
+/// Equipment that is not what it should be.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(super) struct Finding {
+    /// Stable name.
+    code: String,
+    /// The equipment.
+    subject: String,
+    /// What is seen and what is done about it.
+    text: String,
+}
+
+/// How far commissioning has come.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(super) struct Commissioning {
+    /// The present step test, from 1.
+    test: usize,
+    /// All of them.
+    tests: usize,
+    /// Tests that ended early.
+    ended_early: u32,
+}
+
+fn load_phase(_: &mut SchemaGenerator) -> Schema {
+    one_of(&[
+        LoadPhase::Announced,
+        LoadPhase::Precooling,
+        LoadPhase::Holding,
+        LoadPhase::Recovering,
+        LoadPhase::GivenUp,
+    ])
+}
+
+/// A load target, as the plan knows it.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(super) struct LoadReport {
+    /// Largest power of cooling, kW.
+    target_kw: Option<f64>,
+    /// Its start, ms since 1970.
+    start_ms: i64,
+    /// Its end.
+    end_ms: i64,
+    /// What is being done about it.
+    #[schemars(schema_with = "load_phase")]
+    phase: LoadPhase,
+    /// Power of cooling now, as metered, kW.
+    measured_kw: Option<f64>,
 }
 
 /// Bounds and manners of a writable point, in its unit.

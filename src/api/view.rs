@@ -4,7 +4,7 @@ use super::shapes;
 use crate::ledger::{Account, Indicators, Totals};
 use crate::safety::Level;
 use crate::site::{Authority, StrategyKind};
-use crate::snapshot::{HeatBand, HeatSource, PlanStatus, Reading, Severity};
+use crate::snapshot::{Demotion, HeatBand, HeatSource, PlanStatus, Reading, Severity};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -142,6 +142,22 @@ pub struct ControlView {
     pub cost_per_h: Vec<(String, f64)>,
     /// Expected cooling power, kW.
     pub expected_cooling_kw: Option<f64>,
+    /// What the plant as found would cost per hour now, on the same model.
+    pub as_found_per_h: Option<f64>,
+    /// What one more of something would save per hour: name and money.
+    #[schemars(with = "Vec<(String, Option<f64>)>")]
+    pub worth_per_h: Vec<(String, f64)>,
+    /// Equipment that is not what it should be.
+    #[schemars(with = "Vec<shapes::Finding>")]
+    pub findings: Vec<crate::snapshot::Finding>,
+    /// How far the model is off the metered power of cooling, as a share.
+    pub model_error: Option<f64>,
+    /// Step tests that are under way.
+    #[schemars(with = "Option<shapes::Commissioning>")]
+    pub commissioning: Option<crate::snapshot::Commissioning>,
+    /// The load target that is announced or in force.
+    #[schemars(with = "Option<shapes::LoadReport>")]
+    pub load_target: Option<crate::snapshot::LoadReport>,
     /// Setpoints that safety refused or changed.
     #[schemars(with = "Vec<shapes::Change>")]
     pub changes: Vec<crate::safety::Change>,
@@ -291,6 +307,11 @@ pub struct ForecastView {
     pub horizons_s: [f64; crate::snapshot::HORIZONS],
     /// Notes for a person.
     pub notes: Vec<String>,
+    /// Guards that keep the forecast a step down, with the evidence.
+    #[schemars(with = "Vec<shapes::Demotion>")]
+    pub demotions: Vec<Demotion>,
+    /// Share of the readings of late that the interval of CDUs covered, by horizon; null while too few tell.
+    pub covered: [Option<f64>; crate::snapshot::HORIZONS],
 }
 
 /// The job queue.
@@ -653,6 +674,7 @@ pub(super) fn rounded_band(band: &HeatBand) -> HeatBand {
     HeatBand {
         now_kw: rounded(band.now_kw),
         mean_kw: band.mean_kw.map(rounded),
+        lower_kw: band.lower_kw.map(rounded),
         upper_kw: band.upper_kw.map(rounded),
     }
 }

@@ -144,6 +144,8 @@ fn action(record: &CycleRecord, request: &Request) -> Value {
             format!("wants cooling power {limit} in {in_s:.0} s for {for_s:.0} s")
         }
         RequestKind::ClearLoadTarget => "ends the load target".to_owned(),
+        RequestKind::Commission { begin: true } => "begins step tests".to_owned(),
+        RequestKind::Commission { begin: false } => "ends step tests".to_owned(),
         RequestKind::Stop => "stops Isotherm".to_owned(),
         RequestKind::Acknowledge { alarm } => format!("acknowledges alarm {alarm}"),
         RequestKind::Shelve { alarm, for_s } => format!("shelves alarm {alarm} for {for_s:.0} s"),

@@ -61,6 +61,7 @@ fn summary(site: &Site) -> String {
             ),
         ),
         ("hash", site.hash.clone()),
+        ("limits", site.limits_hash.clone()),
         ("equipment", list(equipment)),
         ("IT load", format!("{rated_kw:.0} kW rated, {nodes} nodes")),
         ("zones", list(zones)),

@@ -95,7 +95,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         let devices: Vec<String> = servers
             .map(|(id, server)| format!("{id} {}", server.address()))
             .collect();
-        let service = service::start(
+        let service = Box::pin(service::start(
             site,
             Options {
                 mode: Mode::Simulated,
@@ -103,7 +103,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
                 origin: Some(origin),
                 ..Options::default()
             },
-        )
+        ))
         .await
         .map_err(|error| Failure::of("start the controller", &error))?;
         println!("page            http://{}", service.address());

@@ -117,7 +117,7 @@ async fn converse() -> Result<(Vec<Heard>, Vec<Row>), Failure> {
     let integration = site.dsx.integration.clone();
     let port = broker.address().port();
     let bms = Bms::start("127.0.0.1", port, &integration, hall(&integration), BEAT, clock);
-    let service = service::start(site, Options::default())
+    let service = Box::pin(service::start(site, Options::default()))
         .await
         .map_err(|error| Failure::of("start the controller", &error))?;
 

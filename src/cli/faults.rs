@@ -89,18 +89,18 @@ fn seconds(time_s: Option<f64>) -> String {
 
 fn print_rows(rows: &[Row]) {
     println!(
-        "{:<16}{:<34}{:>9}  {:<9}{:>7}{:>8}{:>10}{:>9}{:>10}{:>9}",
-        "fault", "where", "detect s", "state", "safe s", "within", "margin K", "local", "K min", "local"
+        "{:<16}{:<34}{:>9}{:>8}  {:<9}{:>7}{:>10}{:>9}{:>10}{:>9}",
+        "fault", "where", "detect s", "within", "state", "safe s", "margin K", "local", "K min", "local"
     );
     for row in rows {
         println!(
-            "{:<16}{:<34}{:>9}  {:<9}{:>7.0}{:>8}{:>10.1}{:>9.1}{:>10.3}{:>9.3}",
+            "{:<16}{:<34}{:>9}{:>8}  {:<9}{:>7.0}{:>10.1}{:>9.1}{:>10.3}{:>9.3}",
             row.name,
             row.target.chars().take(33).collect::<String>(),
             seconds(row.detected_s),
+            seconds(row.detect_within_s),
             format!("{:?}", row.state).to_lowercase(),
             row.safe_s,
-            seconds(row.safe_within_s),
             row.worst_margin_k,
             row.worst_margin_k_local,
             row.limit_k_min,

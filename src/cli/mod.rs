@@ -33,6 +33,7 @@ mod train;
 mod trial;
 #[cfg(feature = "sim")]
 mod tune;
+mod user;
 
 #[cfg(feature = "sim")]
 use crate::site::StrategyKind;
@@ -68,7 +69,7 @@ enum Command {
     Commission(commission::Args),
     /// Run strategies against a simulated plant in virtual time and compare them.
     #[cfg(feature = "sim")]
-    Trial(trial::Args),
+    Trial(Box<trial::Args>),
     /// Break a simulated plant in every known way, with the controller and without it.
     #[cfg(feature = "sim")]
     Faults(faults::Args),
@@ -89,6 +90,8 @@ enum Command {
     Export(export::Args),
     /// Print the advice of a record, or what a change of the plant would have brought over it.
     Advise(advise::Args),
+    /// Make a token for a person, and the entry for the file of users.
+    User(user::Args),
     /// Run recorded cycles again and compare every bit.
     Replay(replay::Args),
 }
@@ -142,6 +145,7 @@ pub fn run() -> ExitCode {
         Command::Audit(args) => audit::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Advise(args) => advise::run(&args),
+        Command::User(args) => user::run(&args),
         Command::Replay(args) => replay::run(&args),
     };
     match done {

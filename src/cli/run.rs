@@ -21,7 +21,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     }
     let runtime = service::runtime().map_err(|error| Failure::of("start the runtime", &error))?;
     runtime.block_on(async {
-        let service = service::start(site, Options::default())
+        let service = Box::pin(service::start(site, Options::default()))
             .await
             .map_err(|error| Failure::of("start the controller", &error))?;
         println!("isotherm listens on http://{}", service.address());

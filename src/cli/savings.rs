@@ -12,7 +12,7 @@ const WEEK_DAYS: i64 = 7;
 /// One week against one baseline.
 #[derive(Debug, Serialize)]
 struct Week {
-    week: i64,
+    number: i64,
     baseline: &'static str,
     true_kwh: f64,
     stated_kwh: f64,
@@ -28,7 +28,7 @@ struct Kept {
     at_end: std::collections::BTreeMap<i64, f64>,
 }
 
-pub(super) fn run(site: &Site, options: Options, json: bool) -> Result<(), Failure> {
+pub(super) fn run(site: &Site, options: &Options, json: bool) -> Result<(), Failure> {
     let mut all = Vec::new();
     for name in ["fixed", "trim_respond", "predictive"] {
         let strategies = vec![name.parse().map_err(Failure::Run)?];
@@ -68,7 +68,7 @@ pub(super) fn run(site: &Site, options: Options, json: bool) -> Result<(), Failu
     for week in &weeks {
         println!(
             "{:>5} {:<13} {:>10.0} {:>10.0} {:>10.0} {:>5} {}",
-            week.week,
+            week.number,
             week.baseline,
             week.true_kwh,
             week.stated_kwh,
@@ -122,7 +122,7 @@ fn weeks(site: &Site, baselines: [&Kept; 2], own: &Kept) -> Vec<Week> {
                 .sum();
             let stated = savings.total[place];
             weeks.push(Week {
-                week: week + 1,
+                number: week + 1,
                 baseline,
                 true_kwh,
                 stated_kwh: stated.saved_kwh,

@@ -3,13 +3,14 @@
 use super::{Failure, load_site, matrix, savings, tradeoff, tune};
 use crate::ledger::Page;
 use crate::store::{Books, StoreError};
-use crate::trial::{self, Axis, Contender, Disturbance, Load, Options, Trial, WeatherSource};
+use crate::trial::{self, Axis, Contender, Disturbance, GridEvent, Load, Options, Trial, WeatherSource};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 /// Arguments of `isotherm trial`.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "switches of a command line")]
 pub(super) struct Args {
     /// Site file (TOML), or the name of an embedded site: `demo`, `frontier`, `chilled_water`.
     #[arg(long, default_value = "demo")]
@@ -39,6 +40,28 @@ pub(super) struct Args {
     /// Strategies, separated by commas: `fixed`, `trim_respond`, `predictive`, and `oracle`, the bound.
     #[arg(long, value_delimiter = ',', default_value = "fixed,trim_respond,predictive")]
     strategies: Vec<Contender>,
+    /// A grid event: the power of cooling is to fall by a share from an hour of the trial on, announced some minutes ahead,
+    /// such as `cut=0.15,at_h=15,for_min=30,notice_min=15`.
+    #[arg(long, value_name = "EVENT", conflicts_with = "matrix")]
+    grid_event: Option<GridEvent>,
+    /// Begin with step tests from which the model learns the plant.
+    #[arg(long, conflicts_with = "matrix")]
+    commission: bool,
+    /// How far every parameter of the plant is off its drawings at most, as a share up to 0.5.
+    #[arg(long, default_value_t = 0.0, conflicts_with = "matrix")]
+    parameters_off: f64,
+    /// Every sensor reads wrong by the limit of its class.
+    #[arg(long, conflicts_with = "matrix")]
+    sensors_at_limit: bool,
+    /// The first so many CDUs have fouled exchangers.
+    #[arg(long, default_value_t = 0, conflicts_with = "matrix")]
+    fouled_cdus: usize,
+    /// The last so many CDUs have clogged strainers.
+    #[arg(long, default_value_t = 0, conflicts_with = "matrix")]
+    clogged_cdus: usize,
+    /// The first so many tower cells are out of service.
+    #[arg(long, default_value_t = 0, conflicts_with = "matrix")]
+    lost_cells: usize,
     /// Run every cell of a matrix (TOML, see `config/matrix/`) over the cores, instead of one trial.
     #[arg(long, conflicts_with_all = ["weather", "jobs", "heat", "synthetic"])]
     matrix: Option<PathBuf>,
@@ -89,14 +112,23 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         start: args.start.clone(),
         seed: args.seed,
         strategies: args.strategies.clone(),
-        disturbance: Disturbance::default(),
+        disturbance: Disturbance {
+            name: String::new(),
+            parameters_off: args.parameters_off.clamp(0.0, 0.5),
+            sensors_at_limit: args.sensors_at_limit,
+            fouled_cdus: args.fouled_cdus,
+            clogged_cdus: args.clogged_cdus,
+            lost_cells: args.lost_cells,
+        },
+        commission: args.commission,
+        grid_event: args.grid_event,
         model: None,
     };
     if !args.tradeoff.is_empty() {
         return tradeoff::run(&site, &options, &args.tradeoff, args.svg.as_deref());
     }
     if args.savings {
-        return savings::run(&site, options, args.json);
+        return savings::run(&site, &options, args.json);
     }
     let mut recorder = args
         .record
@@ -195,6 +227,9 @@ fn progress(options: &Options) -> ProgressBar {
 /// A line of the table: its name and its cell.
 type Row = (&'static str, fn(&trial::Run) -> String);
 
+/// The same of a grid event.
+type GridRow = (&'static str, fn(&trial::GridScore) -> f64);
+
 fn print(trial: &Trial, currency: &str) {
     println!(
         "{}: {} days from {}, weather {}, load {}, plant seed {}",
@@ -231,6 +266,27 @@ fn print(trial: &Trial, currency: &str) {
         line(name, value);
     }
     line(&format!("cooling cost {currency}"), &|run| format!("{:.2}", run.cost));
+    let hours = trial.runs.iter().map(|run| run.model_errors.len()).max().unwrap_or(0);
+    for hour in 0..hours {
+        line(&format!("model error after {hour} h"), &|run| {
+            percent(run.model_errors.get(hour).copied())
+        });
+    }
+    if trial.runs.iter().any(|run| run.grid_event.is_some()) {
+        let rows: [GridRow; 4] = [
+            ("grid event: target kW", |score| score.target_kw),
+            ("  mean kW in it", |score| score.mean_kw),
+            ("  worst 5 min kW", |score| score.worst_kw),
+            ("  mean kW in the hour after", |score| score.after_kw),
+        ];
+        for (name, value) in rows {
+            line(name, &|run| {
+                run.grid_event
+                    .as_ref()
+                    .map_or("-".to_owned(), |score| format!("{:.2}", value(score)))
+            });
+        }
+    }
     if let Some(first) = trial.runs.first() {
         for equipment in first.cooling_kwh_by_equipment.keys() {
             line(&format!("  {equipment} kWh"), &|run| {

@@ -5,6 +5,7 @@
 //! | `fixed` | the plant as found |
 //! | `trim_respond` | ASHRAE Guideline 36 resets on thermal margins: the baseline, and the fallback |
 //! | `predictive` | least cost under the forecast's upper bound, on a model learned from telemetry |
+//! | `load_target` | a grid's target for the power of cooling |
 //! | `setpoints` | a plan in the making: complete, and within every point's bounds |
 //!
 //! A strategy answers a [`Plan`]: a value for every writable point but the heartbeats, with its reasons. It cannot write:
@@ -12,6 +13,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod fixed;
+mod load_target;
 mod predictive;
 mod setpoints;
 #[cfg(test)]
@@ -19,7 +21,7 @@ mod tests;
 mod trim_respond;
 
 use crate::site::{Point, PointId, Site, StrategyKind, WriteSpec};
-use crate::snapshot::{Event, HeatForecast, Now, Plan, PlanStatus, Snapshot};
+use crate::snapshot::{Event, HeatForecast, Now, Plan, PlanStatus, Request, RequestKind, Snapshot};
 pub use predictive::what_if::{Change, Rates};
 use serde::{Deserialize, Serialize};
 use setpoints::Setpoints;
@@ -30,6 +32,7 @@ use thermo::Quantity;
 pub struct State {
     trim_respond: trim_respond::TrimRespond,
     predictive: predictive::Predictive,
+    load: load_target::LoadTargets,
     /// Who made the last plan.
     planned_by: Option<StrategyKind>,
 }
@@ -41,6 +44,18 @@ pub(crate) struct View<'a> {
     pub snapshot: &'a Snapshot,
     pub heat: &'a HeatForecast,
     pub now: Now,
+    /// The load target that is announced or in force.
+    pub load: Option<load_target::LoadNow>,
+}
+
+/// Hears what is asked of control this cycle: load targets and commissioning.
+pub fn hear(site: &Site, snapshot: &Snapshot, requests: &[Request], state: &mut State, now: Now) -> Vec<Event> {
+    for request in requests {
+        if let RequestKind::Commission { begin } = request.kind {
+            state.predictive.commission(begin, now);
+        }
+    }
+    state.load.hear(site, snapshot, requests, now)
 }
 
 /// A strategy: its own memory, and a plan each cycle.
@@ -64,13 +79,14 @@ pub fn plan(
         snapshot,
         heat,
         now,
+        load: state.load.now(now),
     };
     let planned = match strategy {
         StrategyKind::Fixed => fixed::Fixed.plan(&view),
         StrategyKind::TrimRespond => by_trim_respond(&view, state),
         StrategyKind::Predictive => state.predictive.plan(&view),
     };
-    match planned {
+    let mut plan = match planned {
         Ok(plan) => {
             state.planned_by = Some(strategy);
             plan
@@ -82,7 +98,12 @@ pub fn plan(
             plan.report.sentence = format!("{why}: trim and respond instead. {}", plan.report.sentence);
             plan
         }
+    };
+    if state.predictive.unmet {
+        state.predictive.news.extend(state.load.give_up());
     }
+    plan.report.load_target = state.load.report(now);
+    plan
 }
 
 /// What the strategies have to say since they were last asked: equipment that is not what it should be.
@@ -111,6 +132,7 @@ impl<'a> WhatIf<'a> {
             snapshot,
             heat,
             now,
+            load: None,
         };
         Self { view, state }
     }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::site::{Direction, PointId, load_embedded};
-use crate::snapshot::{HORIZONS, HeatBand, HeatSource, Quality, Reading};
+use crate::snapshot::{Author, HORIZONS, HeatBand, HeatSource, LoadLimit, Quality, Reading};
 use proptest::prelude::*;
 use proptest::strategy::Strategy as _;
 use std::sync::OnceLock;
@@ -30,6 +30,7 @@ impl Hall {
         let band = |kw: f64| HeatBand {
             now_kw: kw,
             mean_kw: [kw; HORIZONS],
+            lower_kw: [0.95 * kw; HORIZONS],
             upper_kw: [1.05 * kw; HORIZONS],
         };
         let rack_kw = |rack: &crate::site::Rack| load * rack.nameplate.rated_kw * rack.nameplate.liquid_fraction;
@@ -42,6 +43,8 @@ impl Hall {
                 cdus: site.cdus.iter().map(|cdu| band(cdu_kw(cdu))).collect(),
                 racks: site.racks.iter().map(|rack| band(rack_kw(rack))).collect(),
                 notes: Vec::new(),
+                demotions: Vec::new(),
+                covered: [None; HORIZONS],
             },
             state: State::default(),
         };
@@ -336,6 +339,13 @@ fn the_reasons_name_what_binds_and_what_it_costs() {
     assert!(report.sentence.contains("no queue"), "{}", report.sentence);
     assert_eq!(report.cost_per_h.len(), 7);
     assert!(
+        report
+            .as_found_per_h
+            .is_some_and(|cost| cost > report.cost_per_h.iter().map(|(_, cost)| cost).sum::<f64>())
+    );
+    assert_eq!(report.worth_per_h.len(), 3);
+    assert!(report.worth_per_h.iter().all(|(_, money)| *money >= 0.0));
+    assert!(
         report.binding.iter().any(|why| why.starts_with("cdu1: ")),
         "{:?}",
         report.binding
@@ -345,6 +355,145 @@ fn the_reasons_name_what_binds_and_what_it_costs() {
         "{:?}",
         report.cooling_kw
     );
+}
+
+#[test]
+fn a_cell_that_stands_while_others_run_is_named_and_left_out() {
+    let mut hall = Hall::new(0.9);
+    hall.set("tower1.fan_speed", 0.0);
+    let mut said = Vec::new();
+    let mut last = None;
+    for minute in 0..12 {
+        last = Some(hall.plan(StrategyKind::Predictive, 60 * minute));
+        said.extend(news(&mut hall.state));
+    }
+    assert!(
+        said.iter()
+            .any(|event| event.code == "unit_lost" && event.subject == "tower1"),
+        "{said:?}"
+    );
+    let plan = last.unwrap();
+    assert!(setpoint(demo(), &plan, "tower1.enable") < 0.5 && setpoint(demo(), &plan, "tower2.enable") > 0.5);
+    assert!(plan.report.findings.iter().any(|finding| finding.subject == "tower1"));
+}
+
+#[test]
+fn a_load_target_is_met_by_warmer_water_and_its_absence_changes_nothing() {
+    let mut hall = Hall::new(0.6);
+    hall.settle(StrategyKind::Predictive, 5);
+    let mut asked = hall.clone();
+    let request = Request {
+        author: Author::Operator("grid".into()),
+        kind: RequestKind::SetLoadTarget {
+            limit: LoadLimit::Kilowatts(1.0),
+            in_s: 0.0,
+            for_s: 1800.0,
+        },
+        why: String::new(),
+    };
+    // A meter that reads far above the target.
+    asked.set("power", 5.0);
+    asked.set("meter_cooling.power", 20.0);
+    let heard = hear(demo(), &asked.snapshot, &[request], &mut asked.state, now(300));
+    assert_eq!(heard[0].code, "load_target_set");
+    let water = |plan: &Plan| setpoint(demo(), plan, "tower2.supply_temperature_setpoint");
+    let (without, with) = (
+        hall.plan(StrategyKind::Predictive, 301),
+        asked.plan(StrategyKind::Predictive, 301),
+    );
+    assert!(with.report.load_target.is_some() && without.report.load_target.is_none());
+    assert!(
+        water(&with) > water(&without) - 1e-9,
+        "{} {}",
+        water(&with),
+        water(&without)
+    );
+}
+
+#[test]
+fn step_tests_only_cool_more_and_end_when_a_chip_leaves_its_target() {
+    let mut plain = Hall::new(0.5);
+    plain.settle(StrategyKind::Predictive, 3);
+    let mut tested = plain.clone();
+    let begin = Request {
+        author: Author::Operator("engineer".into()),
+        kind: RequestKind::Commission { begin: true },
+        why: String::new(),
+    };
+    hear(demo(), &tested.snapshot, &[begin], &mut tested.state, now(180));
+    for minute in 3..60 {
+        let (plan, bent) = (
+            plain.plan(StrategyKind::Predictive, 60 * minute),
+            tested.plan(StrategyKind::Predictive, 60 * minute),
+        );
+        assert!(bent.report.commissioning.is_some());
+        for (plan, bent) in plan.setpoints.iter().zip(&bent.setpoints) {
+            let more = match demo().spec(plan.point).write.unwrap().more_cooling {
+                Direction::Up => bent.value - plan.value,
+                Direction::Down => plan.value - bent.value,
+                Direction::Neutral => 0.0,
+            };
+            assert!(more >= -1e-9, "{}", demo().spec(plan.point).tag);
+        }
+    }
+    tested.set("chip_margin", 3.0);
+    let mut said = Vec::new();
+    for minute in 60..180 {
+        tested.plan(StrategyKind::Predictive, 60 * minute);
+        said.extend(news(&mut tested.state));
+    }
+    assert!(said.iter().any(|event| event.code == "step_test_ended"));
+    assert!(said.iter().any(|event| event.code == "commissioning_stopped"));
+}
+
+#[test]
+fn chillers_run_where_the_towers_do_not_do_it_and_stay_for_twenty_minutes() {
+    let site = load_embedded("chilled_water").unwrap().unwrap();
+    let hall = Hall::new(0.6);
+    let mut snapshot = Snapshot::empty(site.points.len(), now(0));
+    for (id, spec) in site.points.iter().enumerate() {
+        if let Some(point) = hall.site.point(&spec.tag) {
+            snapshot.readings[id] = hall.snapshot.readings[point.0];
+        }
+    }
+    let set = |snapshot: &mut Snapshot, tag: &str, value: f64| {
+        snapshot.readings[site.point(tag).unwrap().0] = Some(Reading {
+            value,
+            quality: Quality::Good,
+            mono_ms: 0,
+        });
+    };
+    let mut state = State::default();
+    let running = |plan: &Plan| {
+        (1..=3)
+            .filter(|unit| setpoint(&site, plan, &format!("chiller{unit}.enable")) > 0.5)
+            .count()
+    };
+    let at = |snapshot: &Snapshot, state: &mut State, minute: u64| {
+        plan(
+            &site,
+            StrategyKind::Predictive,
+            snapshot,
+            &hall.heat,
+            state,
+            now(60 * minute),
+        )
+    };
+    set(&mut snapshot, "weather.dry_bulb", 5.0);
+    let cool = at(&snapshot, &mut state, 0);
+    assert_eq!(
+        (cool.status, running(&cool)),
+        (PlanStatus::Complete, 0),
+        "{}",
+        cool.report.sentence
+    );
+    set(&mut snapshot, "weather.dry_bulb", 34.0);
+    set(&mut snapshot, "weather.relative_humidity", 0.5);
+    let warm = at(&snapshot, &mut state, 60);
+    assert!(running(&warm) >= 1, "{}", warm.report.sentence);
+    set(&mut snapshot, "weather.dry_bulb", 5.0);
+    assert!(running(&at(&snapshot, &mut state, 70)) >= 1, "stays for twenty minutes");
+    assert_eq!(running(&at(&snapshot, &mut state, 90)), 0);
 }
 
 /// A state as odd as a plant may show.

@@ -93,6 +93,14 @@ pub fn step(core: &Core, mind: &mut Mind, inputs: Inputs, now: Now) -> Outcome {
     let mut events = inputs.notices.clone();
     events.extend(adopt_strategy(mind, &inputs.requests));
 
+    events.extend(control::hear(
+        site,
+        &inputs.snapshot,
+        &inputs.requests,
+        &mut mind.control,
+        now,
+    ));
+
     let mut facts = safety::assess(site, &inputs.snapshot, &mut mind.safety, now);
     let heat = forecast::forecast(
         site,
@@ -103,6 +111,7 @@ pub fn step(core: &Core, mind: &mut Mind, inputs: Inputs, now: Now) -> Outcome {
         now,
     );
     facts.expect_heat(heat.cdus.iter().map(|band| band.peak_upper_kw(AHEAD_S)));
+    events.extend(mind.forecast.take_events());
     let strategy = inputs.imposed.unwrap_or(mind.strategy);
     let plan = control::plan(site, strategy, &inputs.snapshot, &heat, &mut mind.control, now);
     events.extend(control::news(&mut mind.control));

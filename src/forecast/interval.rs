@@ -1,153 +1,114 @@
-//! Calibrated upper bounds: adaptive conformal inference, one for each horizon.
+//! Calibrated intervals: adaptive conformal inference with two sides, one for each horizon.
 //!
-//! Every so often the forecast of a few items (CDUs or racks, in turn) is kept until its horizon has passed; then the
-//! residual, actual less forecast as a share of the item's rating, joins a ring of recent ones. The bound is the
-//! forecast plus their conformal quantile. The level of that quantile follows the misses (Gibbs and Candes 2021:
-//! alpha += gamma (target - miss)), because the load's habits change.
+//! Residuals of forecasts, divided by how uncertain each was held to be, join a ring of recent ones; the bounds are the
+//! forecast plus their conformal quantiles. The levels of the quantiles follow the misses (Gibbs and Candes 2021:
+//! alpha += gamma (target - miss)), because the load's habits change. The upper side answers for half of the misses, the
+//! lower side for those of both together: where the upper bound may not come down further (it never lies below the present
+//! or below an announced start), the lower one takes what is left, so that the interval as a whole covers its share.
 
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
-/// Residuals kept for each horizon: 16 horizons long, so that an hour ahead remembers most of a day.
-const KEPT: usize = 256;
+/// Residuals kept for each horizon.
+const KEPT: usize = 384;
 
-/// Forecasts kept in each horizon's time, and items in each.
-const SAMPLES_A_HORIZON: f64 = 4.0;
-const ITEMS_A_SAMPLE: usize = 4;
+/// Step of the levels for each residual.
+const GAMMA: f64 = 0.012;
 
-/// Step of the level for each residual.
-const GAMMA: f64 = 0.005;
+/// How far the levels may go below 0, where the bounds reach beyond every residual that is remembered, and above.
+const LEVELS: (f64, f64) = (-0.5, 0.5);
 
-/// The bound of one forecast at one horizon.
+/// Growth of a bound beyond the extreme residual for each unit of level below 0.
+const GROWTH: f64 = 10.0;
+
+/// Fewest residuals from which bounds are taken.
+const FEWEST: usize = 20;
+
+/// Memory of the share that is covered, in residuals.
+const RECENT: f64 = 1000.0;
+
+/// The bounds of one forecast at one horizon.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(super) struct Interval {
-    /// Level of misses at which the quantile is taken; `None` until the first residual.
-    alpha: Option<f64>,
-    /// Residuals as a share of the rating; `next` is the oldest once the ring is full.
-    residuals: Vec<f32>,
-    next: usize,
-    /// Conformal quantile of the residuals, `None` while they are too few.
-    quantile: Option<f32>,
-    waiting: VecDeque<Waiting>,
-    sampled_ms: Option<u64>,
-    turn: usize,
+    /// Levels at which the quantiles are taken, below and above; `None` until the first residual.
+    levels: Option<(f64, f64)>,
+    /// Recent residuals, oldest first, and the same in order of size.
+    recent: VecDeque<f32>,
+    sorted: Vec<f32>,
+    /// Share that was covered of late, and how many it rests on.
+    covered: f64,
+    judged: u32,
 }
 
-/// Forecasts that wait for their horizon to pass.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Waiting {
-    due_ms: u64,
-    items: Vec<Expected>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-struct Expected {
-    item: usize,
-    forecast_kw: f32,
-    upper_kw: f32,
+/// Where an outcome lay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    Below,
+    Within,
+    Above,
 }
 
 impl Interval {
-    /// What to add to a forecast, as a share of the item's rating; `None` while nothing is known, which means no bound.
-    /// Never negative: a forecast that used to be too high may be right when a job starts.
-    pub(super) fn margin(&self) -> Option<f64> {
-        self.quantile.map(|quantile| f64::from(quantile).max(0.0))
+    /// What to add to a forecast for its lower and its upper bound, in units of its uncertainty; infinite while too little
+    /// is known to tell.
+    pub(super) fn margins(&self, coverage: f64) -> (f64, f64) {
+        let (low, high) = self.levels.unwrap_or_else(|| start(coverage));
+        let n = self.sorted.len();
+        let (Some(least), Some(most)) = (self.sorted.first(), self.sorted.last()) else {
+            return (f64::NEG_INFINITY, f64::INFINITY);
+        };
+        if n < FEWEST {
+            return (f64::NEG_INFINITY, f64::INFINITY);
+        }
+        // Where the level asks for more than is remembered, the bound grows until it holds.
+        let beyond = |extreme: f32, level: f64| f64::from(extreme) * (1.0 + GROWTH * (1.0 / (n as f64 + 1.0) - level));
+        let lower = conformal_rank(n, low).and_then(|rank| self.sorted.get(n - rank));
+        let upper = conformal_rank(n, high).and_then(|rank| self.sorted.get(rank - 1));
+        (
+            lower.map_or_else(|| beyond(*least, low), |residual| f64::from(*residual)),
+            upper.map_or_else(|| beyond(*most, high), |residual| f64::from(*residual)),
+        )
     }
 
-    /// Learns from the forecasts whose time has come. `actual` answers an item's value, kW, and its rating, kW; `None`
-    /// where it was not measured.
-    pub(super) fn mature(
-        &mut self,
-        horizon_s: f64,
-        coverage: f64,
-        now_ms: u64,
-        actual: impl Fn(usize) -> Option<(f64, f64)>,
-    ) {
-        let before = self.residuals.len() + self.next;
-        while let Some(waiting) = self.waiting.front().filter(|waiting| waiting.due_ms <= now_ms).cloned() {
-            self.waiting.pop_front();
-            // After a pause the present says little of the moment for which the forecast was made.
-            if (now_ms - waiting.due_ms) as f64 > 500.0 * horizon_s {
-                continue;
-            }
-            for expected in waiting.items {
-                let Some((actual_kw, rating_kw)) = actual(expected.item) else {
-                    continue;
-                };
-                let missed = actual_kw > f64::from(expected.upper_kw);
-                self.alpha = Some(adapt(self.alpha.unwrap_or(1.0 - coverage), 1.0 - coverage, missed));
-                self.keep((actual_kw - f64::from(expected.forecast_kw)) / rating_kw);
-            }
-        }
-        if before != self.residuals.len() + self.next {
-            self.quantile = quantile(&self.residuals, self.alpha.unwrap_or(1.0 - coverage));
-        }
+    /// Learns from an outcome: its residual in units of its uncertainty, and where it lay.
+    pub(super) fn learn(&mut self, residual: f64, side: Side, coverage: f64) {
+        let (low, high) = self.levels.unwrap_or_else(|| start(coverage));
+        let miss = 1.0 - coverage;
+        let (any, above) = (f64::from(side != Side::Within), f64::from(side == Side::Above));
+        self.levels = Some((
+            (low + GAMMA * (miss - any)).clamp(LEVELS.0, LEVELS.1),
+            (high + GAMMA * (0.5 * miss - above)).clamp(LEVELS.0, LEVELS.1),
+        ));
+        self.judged = self.judged.saturating_add(1);
+        self.covered += (1.0 - any - self.covered) / f64::from(self.judged).min(RECENT);
+        self.keep(residual);
     }
 
-    /// Keeps a few of these forecasts, (forecast, upper bound) in kW by item, where it is time to.
-    pub(super) fn sample(
-        &mut self,
-        horizon_s: f64,
-        now_ms: u64,
-        items: usize,
-        forecast: impl Fn(usize) -> Option<(f64, f64)>,
-    ) {
-        let period_ms = 1000.0 * horizon_s / SAMPLES_A_HORIZON;
-        if items == 0
-            || self
-                .sampled_ms
-                .is_some_and(|last| (now_ms.saturating_sub(last) as f64) < period_ms)
-        {
-            return;
-        }
-        self.sampled_ms = Some(now_ms);
-        let chosen = (0..items.min(ITEMS_A_SAMPLE)).map(|offset| (self.turn + offset) % items);
-        let expected = chosen.filter_map(|item| {
-            forecast(item).map(|(forecast_kw, upper_kw)| Expected {
-                item,
-                forecast_kw: narrow(forecast_kw),
-                upper_kw: narrow(upper_kw),
-            })
-        });
-        let items_kept: Vec<Expected> = expected.collect();
-        self.turn = (self.turn + ITEMS_A_SAMPLE) % items;
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "an hour in milliseconds"
-        )]
-        let due_ms = now_ms + (1000.0 * horizon_s) as u64;
-        self.waiting.push_back(Waiting {
-            due_ms,
-            items: items_kept,
-        });
-    }
-
-    /// Forgets what waits: the clock has started anew.
-    pub(super) fn restart(&mut self) {
-        self.waiting.clear();
-        self.sampled_ms = None;
+    /// Share that was covered of late, and how many outcomes it rests on.
+    pub(super) fn covered(&self) -> (f64, u32) {
+        (self.covered, self.judged)
     }
 
     fn keep(&mut self, residual: f64) {
-        let residual = narrow(residual);
-        if self.residuals.len() < KEPT {
-            self.residuals.push(residual);
-        } else if let Some(oldest) = self.residuals.get_mut(self.next) {
-            *oldest = residual;
-            self.next = (self.next + 1) % KEPT;
+        #[expect(clippy::cast_possible_truncation, reason = "seven digits are plenty for a residual")]
+        let residual = residual as f32;
+        if self.recent.len() >= KEPT
+            && let Some(oldest) = self.recent.pop_front()
+        {
+            let place = self.sorted.partition_point(|known| known.total_cmp(&oldest).is_lt());
+            if place < self.sorted.len() {
+                self.sorted.remove(place);
+            }
         }
+        self.recent.push_back(residual);
+        let place = self.sorted.partition_point(|known| known.total_cmp(&residual).is_lt());
+        self.sorted.insert(place, residual);
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "seven digits are plenty for a residual")]
-fn narrow(value: f64) -> f32 {
-    value as f32
-}
-
-/// The level after a hit or a miss, held between never and half the time.
-fn adapt(alpha: f64, target: f64, missed: bool) -> f64 {
-    (alpha + GAMMA * (target - f64::from(missed))).clamp(0.0, 0.5)
+/// Both sides share the misses at first.
+const fn start(coverage: f64) -> (f64, f64) {
+    (0.5 * (1.0 - coverage), 0.5 * (1.0 - coverage))
 }
 
 /// Rank, from 1, of the residual that bounds `n` earlier ones and the next with a miss of at most `alpha`;
@@ -159,47 +120,17 @@ fn conformal_rank(n: usize, alpha: f64) -> Option<usize> {
     (rank <= n as f64).then_some(rank as usize)
 }
 
-fn quantile(residuals: &[f32], alpha: f64) -> Option<f32> {
-    let rank = conformal_rank(residuals.len(), alpha)?;
-    let mut sorted = residuals.to_vec();
-    let (_, nth, _) = sorted.select_nth_unstable_by(rank - 1, f32::total_cmp);
-    Some(*nth)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
     #[test]
-    fn ranks_and_levels_are_those_of_the_literature() {
+    fn ranks_are_those_of_the_literature() {
         assert_eq!(conformal_rank(99, 0.1), Some(90));
         assert_eq!(conformal_rank(50, 0.1), Some(46));
         assert_eq!(conformal_rank(199, 0.05), Some(190));
         assert_eq!(conformal_rank(8, 0.1), None);
-        assert!((adapt(0.1, 0.1, true) - 0.0955).abs() < 1e-12);
-        assert!((adapt(0.1, 0.1, false) - 0.1005).abs() < 1e-12);
-    }
-
-    /// Runs persistence over a series and answers the share of values at or below the bound, once there is one.
-    fn coverage(series: &[f64], horizon_s: u32, wanted: f64) -> f64 {
-        let mut interval = Interval::default();
-        let (mut covered, mut bounded) = (0.0, 0.0);
-        let (step_s, steps_ahead) = (5, horizon_s as usize / 5);
-        let horizon_s = f64::from(horizon_s);
-        for (step, value) in series.iter().enumerate() {
-            let now_ms = step as u64 * 1000 * step_s;
-            interval.mature(horizon_s, wanted, now_ms, |_| Some((*value, 100.0)));
-            let upper = interval.margin().map_or(f64::INFINITY, |margin| value + 100.0 * margin);
-            interval.sample(horizon_s, now_ms, 1, |_| Some((*value, upper)));
-            let ahead = step + steps_ahead;
-            if let Some(actual) = series.get(ahead).filter(|_| upper.is_finite()) {
-                bounded += 1.0;
-                covered += f64::from(*actual <= upper);
-            }
-        }
-        assert!(interval.residuals.len() <= KEPT && interval.waiting.len() <= 6);
-        covered / bounded
     }
 
     fn uniform() -> impl FnMut() -> f64 {
@@ -212,45 +143,61 @@ mod tests {
         }
     }
 
+    /// Share of residuals within the bounds in each stretch of `stretch`; the upper bound never lies below `floor`.
+    fn coverage(residuals: &[f64], stretch: usize, floor: f64) -> Vec<f64> {
+        let (mut interval, mut inside) = (Interval::default(), Vec::new());
+        for residual in residuals {
+            let (lower, upper) = interval.margins(0.9);
+            let side = if *residual < lower {
+                Side::Below
+            } else if *residual > upper.max(floor) {
+                Side::Above
+            } else {
+                Side::Within
+            };
+            inside.push(f64::from(side == Side::Within));
+            interval.learn(*residual, side, 0.9);
+        }
+        inside
+            .chunks_exact(stretch)
+            .map(|chunk| chunk.iter().sum::<f64>() / stretch as f64)
+            .collect()
+    }
+
     #[test]
-    fn the_bound_holds_as_often_as_asked_on_an_autoregressive_load() {
-        let mut uniform = uniform();
-        let mut value = 50.0;
-        let series: Vec<f64> = (0..200_000)
-            .map(|_| {
-                let noise: f64 = (0..6).map(|_| uniform() - 0.5).sum();
-                value = 50.0 + 0.98 * (value - 50.0) + noise;
-                value
+    fn every_stretch_is_covered_though_the_habits_change() {
+        let mut draw = uniform();
+        let residuals: Vec<f64> = (0..6000)
+            .map(|step| {
+                let scale = if (step / 2000) % 2 == 0 { 1.0 } else { 4.0 };
+                scale * (draw() + draw() + draw() - 1.2)
             })
             .collect();
-        for (horizon_s, wanted) in [(60, 0.9), (300, 0.9), (900, 0.95)] {
-            let got = coverage(&series, horizon_s, wanted);
-            assert!((got - wanted).abs() < 0.015, "{got} for {wanted} at {horizon_s} s");
+        for covered in coverage(&residuals, 1000, f64::NEG_INFINITY) {
+            assert!((covered - 0.9).abs() < 0.02, "{covered}");
         }
     }
 
     #[test]
-    fn coverage_returns_after_the_load_has_changed_its_habits() {
-        let mut uniform = uniform();
-        let series: Vec<f64> = (0..100_000)
-            .map(|step| 50.0 + (uniform() - 0.5) * if step < 50_000 { 2.0 } else { 40.0 })
-            .collect();
-        let got = coverage(&series, 60, 0.9);
-        assert!((got - 0.9).abs() < 0.02, "{got}");
+    fn the_lower_side_takes_what_the_upper_may_not() {
+        let mut draw = uniform();
+        let residuals: Vec<f64> = (0..4000).map(|_| draw() - 0.5).collect();
+        for covered in coverage(&residuals, 1000, 0.6).iter().skip(1) {
+            assert!((covered - 0.9).abs() < 0.02, "{covered}");
+        }
     }
 
     proptest! {
         #[test]
-        fn the_quantile_leaves_no_more_above_it_than_asked(
-            residuals in proptest::collection::vec(-1.0_f32..1.0, 1..300), alpha in 0.0..0.5,
-        ) {
-            match quantile(&residuals, alpha) {
-                Some(bound) => {
-                    let above = residuals.iter().filter(|residual| **residual > bound).count() as f64;
-                    prop_assert!(above <= alpha * (residuals.len() as f64 + 1.0));
-                }
-                None => prop_assert!((residuals.len() as f64) < (residuals.len() as f64 + 1.0) * (1.0 - alpha)),
+        fn bounds_are_in_order_and_bounded_in_memory(residuals in proptest::collection::vec(-1.0..1.0_f64, 1..900)) {
+            let mut interval = Interval::default();
+            for residual in residuals {
+                let (lower, upper) = interval.margins(0.9);
+                prop_assert!(lower <= upper);
+                interval.learn(residual, Side::Within, 0.9);
+                prop_assert!(interval.sorted.is_sorted() && interval.sorted.len() == interval.recent.len());
             }
+            prop_assert!(interval.recent.len() <= KEPT);
         }
     }
 }

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use std::fmt::Write;
 
 const MAGIC: &[u8; 8] = b"ISOMODEL";
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 const HEADER: usize = MAGIC.len() + 2 + 32;
 
 /// Larger files are refused unread.
@@ -133,7 +133,7 @@ pub fn card(name: &str, data: &str, hash: &str, report: &TrainingReport) -> Stri
         (
             "judged on",
             format!(
-                "the last {} by submit time, learned from {}",
+                "the last {} by submit time, learned from {}; chosen on folds of the earlier ones",
                 report.held_out_jobs, report.training_jobs
             ),
         ),

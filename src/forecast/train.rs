@@ -1,8 +1,9 @@
-//! Training: two learners for each of two targets, judged on later jobs than they learned from; the better is kept.
+//! Training: several learners for each of two targets compete on time-ordered folds; the best is kept, and judged on later
+//! jobs than any that it was chosen or learned from.
 
 use super::JobModel;
-use super::features::{GpuPower, Groups, History, Memory, Row, Submission};
-use super::learner::{Forest, Linear, Regressor};
+use super::features::{GpuPower, Groups, History, LAST_MEAN, LAST_PEAK, Lesson, Memory, NAMES, Row, Submission, WIDTH};
+use super::learner::{Learner, Regressor};
 use crate::snapshot::FinishedJob;
 use serde::{Deserialize, Serialize};
 
@@ -84,12 +85,18 @@ pub struct TrainingReport {
 
 /// Trains a model of mean and peak power per GPU. The same jobs and seed give the same model.
 ///
-/// Features use only what had finished when a job was submitted. The learners are compared on the last 30 % by submit
-/// time, having learned from those of the first 70 % that ended before; then the better is fitted on all.
+/// Features use only what had finished when a job was submitted. The learners compete on two folds of the first 70 % by
+/// submit time, each later than what was learned from; all are then judged on the last 30 %, which had no part in the
+/// choice, having learned from those of the first 70 % that ended before. The chosen one is then fitted on all.
 ///
 /// # Errors
 /// Too few jobs, a job with impossible figures, or a learner that fails.
 pub fn train(jobs: &[FinishedJob], seed: u64) -> Result<(JobModel, TrainingReport), TrainError> {
+    fit_all(jobs, seed, true)
+}
+
+/// As [`train`]; `whole` fits the chosen learners on all jobs and not on the earlier ones alone.
+fn fit_all(jobs: &[FinishedJob], seed: u64, whole: bool) -> Result<(JobModel, TrainingReport), TrainError> {
     jobs.iter().try_for_each(check)?;
     let mut jobs: Vec<&FinishedJob> = jobs.iter().collect();
     jobs.sort_by(|a, b| a.submit_ms.cmp(&b.submit_ms).then_with(|| a.id.cmp(&b.id)));
@@ -98,19 +105,8 @@ pub fn train(jobs: &[FinishedJob], seed: u64) -> Result<(JobModel, TrainingRepor
         last_finished,
         history,
     } = prepare(&jobs);
-
-    let cut = (jobs.len() as f64 * TRAINING_SHARE).round();
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a share of a length"
-    )]
-    let cut = cut as usize;
-    let split_ms = jobs.get(cut).map_or(i64::MAX, |job| job.submit_ms);
-    let early: Vec<usize> = (0..cut)
-        .filter(|i| jobs.get(*i).is_some_and(|job| job.end_ms <= split_ms))
-        .collect();
-    let late: Vec<usize> = (cut..jobs.len()).collect();
+    let Split { early, late } = split(&jobs);
+    let late: Vec<usize> = late.collect();
     if jobs.len() < FEWEST_JOBS || early.len() < FEWEST_JOBS / 3 {
         return Err(TrainError::TooFew {
             have: if jobs.len() < FEWEST_JOBS {
@@ -121,55 +117,89 @@ pub fn train(jobs: &[FinishedJob], seed: u64) -> Result<(JobModel, TrainingRepor
         });
     }
 
-    let fit = |name: &str, wanted: fn(&GpuPower) -> f64| -> Result<(Regressor, TargetReport), TrainError> {
-        let truth: Vec<f64> = jobs.iter().map(|job| wanted(&GpuPower::from(*job))).collect();
-        let learners = [Learner::ElasticNet, Learner::RandomForest];
-        let mut scores = Vec::new();
-        let mut best = (f64::INFINITY, Learner::ElasticNet);
-        for learner in learners {
-            let fitted = learner.fit(&pick(&rows, &early), &pick(&truth, &early), seed)?;
-            let score = score(
-                late.iter()
-                    .filter_map(|i| Some((fitted.predict(rows.get(*i)?), *truth.get(*i)?))),
-            );
-            if score.mae_w < best.0 {
-                best = (score.mae_w, learner);
+    let fit =
+        |name: &str, wanted: fn(&GpuPower) -> f64, last_run: usize| -> Result<(Regressor, TargetReport), TrainError> {
+            let truth: Vec<f64> = jobs.iter().map(|job| wanted(&GpuPower::from(*job))).collect();
+            let error_of = |learner: Learner, train: &[usize], test: &[usize]| -> Result<Vec<(f64, f64)>, TrainError> {
+                let fitted = learner
+                    .fit(&pick(&rows, train), &pick(&truth, train), last_run, seed)
+                    .map_err(TrainError::Learner)?;
+                let pairs = test
+                    .iter()
+                    .filter_map(|i| Some((fitted.predict(rows.get(*i)?), *truth.get(*i)?)));
+                Ok(pairs.collect())
+            };
+            let (mut scores, mut best) = (Vec::new(), (f64::INFINITY, Learner::LastRun));
+            for learner in Learner::ALL {
+                let mut folded = Vec::new();
+                for (train, test) in folds(&early) {
+                    folded.extend(error_of(learner, train, test)?);
+                }
+                let in_folds = score(folded.into_iter());
+                if in_folds.mae_w < best.0 {
+                    best = (in_folds.mae_w, learner);
+                }
+                scores.push((
+                    learner.name().to_owned(),
+                    score(error_of(learner, &early, &late)?.into_iter()),
+                ));
             }
-            scores.push((learner.name().to_owned(), score));
-        }
-        let naive = late
-            .iter()
-            .filter_map(|i| Some((wanted(last_finished.get(*i)?), *truth.get(*i)?)));
-        scores.push(("last finished job of the user".to_owned(), score(naive)));
-        let mean = pick(&truth, &early).iter().sum::<f64>() / early.len() as f64;
-        scores.push((
-            "training mean".to_owned(),
-            score(late.iter().filter_map(|i| Some((mean, *truth.get(*i)?)))),
-        ));
-        let report = TargetReport {
-            target: name.to_owned(),
-            kept: best.1.name().to_owned(),
-            scores,
+            let naive = late
+                .iter()
+                .filter_map(|i| Some((wanted(last_finished.get(*i)?), *truth.get(*i)?)));
+            scores.push(("last finished job of the user".to_owned(), score(naive)));
+            let mean = pick(&truth, &early).iter().sum::<f64>() / early.len() as f64;
+            scores.push((
+                "training mean".to_owned(),
+                score(late.iter().filter_map(|i| Some((mean, *truth.get(*i)?)))),
+            ));
+            let report = TargetReport {
+                target: name.to_owned(),
+                kept: best.1.name().to_owned(),
+                scores,
+            };
+            let kept = if whole {
+                best.1.fit(&rows, &truth, last_run, seed)
+            } else {
+                best.1.fit(&pick(&rows, &early), &pick(&truth, &early), last_run, seed)
+            };
+            Ok((kept.map_err(TrainError::Learner)?, report))
         };
-        Ok((best.1.fit(&rows, &truth, seed)?, report))
-    };
-    let (mean, mean_report) = fit("mean power", |power| power.mean_w)?;
-    let (peak, peak_report) = fit("peak power", |power| power.peak_w)?;
+    let (mean, mean_report) = fit("mean power", |power| power.mean_w, LAST_MEAN)?;
+    let (peak, peak_report) = fit("peak power", |power| power.peak_w, LAST_PEAK)?;
 
     let highest = jobs.iter().fold(0.0, |highest: f64, job| highest.max(job.peak_gpu_w));
     let model = JobModel {
         mean,
         peak,
         history,
+        seen: (0..WIDTH)
+            .map(|feature| {
+                rows.iter()
+                    .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), row| {
+                        (low.min(row[feature]), high.max(row[feature]))
+                    })
+            })
+            .collect(),
         ceiling_w: 1.25 * highest.max(1.0),
     };
+    let report = report(&jobs, (early.len(), late.len()), seed, vec![mean_report, peak_report]);
+    Ok((model, report))
+}
+
+fn report(
+    jobs: &[&FinishedJob],
+    (learned, held_out): (usize, usize),
+    seed: u64,
+    targets: Vec<TargetReport>,
+) -> TrainingReport {
     let mut users: Vec<&str> = jobs.iter().map(|job| job.user.as_str()).collect();
     users.sort_unstable();
     users.dedup();
-    let report = TrainingReport {
+    TrainingReport {
         jobs: jobs.len(),
-        training_jobs: early.len(),
-        held_out_jobs: late.len(),
+        training_jobs: learned,
+        held_out_jobs: held_out,
         span_ms: jobs.iter().fold((i64::MAX, i64::MIN), |(a, b), job| {
             (a.min(job.submit_ms), b.max(job.end_ms))
         }),
@@ -179,9 +209,123 @@ pub fn train(jobs: &[FinishedJob], seed: u64) -> Result<(JobModel, TrainingRepor
             (job.mean_gpu_w.min(a), job.mean_gpu_w.max(b))
         }),
         seed,
-        targets: vec![mean_report, peak_report],
-    };
-    Ok((model, report))
+        targets,
+    }
+}
+
+/// The jobs of a training as a learner sees them, for a comparison with learners outside.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Examination {
+    /// What the features are.
+    pub features: Vec<&'static str>,
+    /// The jobs in order of submit.
+    pub jobs: Vec<Examined>,
+    /// The learner that was chosen for the mean on folds of the earlier jobs.
+    pub learner: &'static str,
+    /// The chosen learner, fitted on the earlier jobs.
+    pub model: JobModel,
+}
+
+/// One job of an [`Examination`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Examined {
+    /// The scheduler's id.
+    pub id: String,
+    /// Whether it is one of those that were learned from, or one of the later ones; `None` for neither.
+    pub held_out: Option<bool>,
+    /// Its features, known at submit.
+    pub row: Vec<f64>,
+    /// Mean power per GPU, W.
+    pub mean_w: f64,
+    /// What the last finished job of its user drew, W.
+    pub last_w: f64,
+    /// What the chosen learner says of it, W.
+    pub predicted_w: f64,
+}
+
+/// Fits the learners that [`train`] would choose to the earlier 70 % of the jobs and asks them for all.
+///
+/// # Errors
+/// As [`train`].
+pub fn examine(jobs: &[FinishedJob], seed: u64) -> Result<Examination, TrainError> {
+    let (model, report) = fit_all(jobs, seed, false)?;
+    let learner = Learner::ALL.iter().find(|learner| {
+        report
+            .targets
+            .first()
+            .is_some_and(|target| target.kept == learner.name())
+    });
+    let mut sorted: Vec<&FinishedJob> = jobs.iter().collect();
+    sorted.sort_by(|a, b| a.submit_ms.cmp(&b.submit_ms).then_with(|| a.id.cmp(&b.id)));
+    let prepared = prepare(&sorted);
+    let split = split(&sorted);
+    let examined = sorted.iter().enumerate().filter_map(|(index, job)| {
+        let row = prepared.rows.get(index)?;
+        Some(Examined {
+            id: job.id.clone(),
+            held_out: if split.late.contains(&index) {
+                Some(true)
+            } else {
+                split.early.contains(&index).then_some(false)
+            },
+            row: row.to_vec(),
+            mean_w: job.mean_gpu_w,
+            last_w: prepared.last_finished.get(index)?.mean_w,
+            predicted_w: model.mean.predict(row).clamp(0.0, model.ceiling_w),
+        })
+    });
+    Ok(Examination {
+        features: NAMES.to_vec(),
+        jobs: examined.collect(),
+        learner: learner.map_or("", |learner| learner.name()),
+        model,
+    })
+}
+
+/// What a model says of each job with what had finished when it was submitted, in the order given.
+pub fn replay(model: &JobModel, jobs: &[FinishedJob]) -> Vec<GpuPower> {
+    let mut order: Vec<usize> = (0..jobs.len()).collect();
+    order.sort_by_key(|index| jobs.get(*index).map(|job| (job.submit_ms, job.id.clone())));
+    let sorted: Vec<&FinishedJob> = order.iter().filter_map(|index| jobs.get(*index)).collect();
+    let mut predicted = vec![
+        GpuPower {
+            mean_w: 0.0,
+            peak_w: 0.0
+        };
+        jobs.len()
+    ];
+    for (index, row) in order.into_iter().zip(prepare(&sorted).rows) {
+        let mean_w = model.mean.predict(&row).clamp(0.0, model.ceiling_w);
+        if let Some(predicted) = predicted.get_mut(index) {
+            *predicted = GpuPower {
+                mean_w,
+                peak_w: model.peak.predict(&row).clamp(mean_w, model.ceiling_w),
+            };
+        }
+    }
+    predicted
+}
+
+struct Split {
+    early: Vec<usize>,
+    late: std::ops::Range<usize>,
+}
+
+/// The first 70 % by submit time that ended before the rest were submitted, and the rest.
+fn split(jobs: &[&FinishedJob]) -> Split {
+    let cut = (jobs.len() as f64 * TRAINING_SHARE).round();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a share of a length"
+    )]
+    let cut = cut as usize;
+    let split_ms = jobs.get(cut).map_or(i64::MAX, |job| job.submit_ms);
+    let ended = |index: &usize| jobs.get(*index).is_some_and(|job| job.end_ms <= split_ms);
+    Split {
+        early: (0..cut).filter(ended).collect(),
+        late: cut..jobs.len(),
+    }
 }
 
 fn check(job: &FinishedJob) -> Result<(), TrainError> {
@@ -220,7 +364,7 @@ fn prepare(jobs: &[&FinishedJob]) -> Prepared {
     let mut ended = by_end.into_iter().peekable();
     let mut history = History::default();
     let learn = |history: &mut History, job: &FinishedJob| {
-        history.learn(&Groups::of(&Submission::from(job)), GpuPower::from(job), None, GROUPS);
+        history.learn(&Groups::of(&Submission::from(job)), &Lesson::from(job), None, GROUPS);
     };
     let (mut rows, mut last_finished) = (Vec::with_capacity(jobs.len()), Vec::with_capacity(jobs.len()));
     for job in jobs {
@@ -244,27 +388,13 @@ fn prepare(jobs: &[&FinishedJob]) -> Prepared {
     }
 }
 
-#[derive(Clone, Copy)]
-enum Learner {
-    ElasticNet,
-    RandomForest,
-}
-
-impl Learner {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::ElasticNet => "elastic net",
-            Self::RandomForest => "random forest",
-        }
-    }
-
-    fn fit(self, rows: &[Row], targets: &[f64], seed: u64) -> Result<Regressor, TrainError> {
-        match self {
-            Self::ElasticNet => Linear::fit(rows, targets).map(Regressor::Linear),
-            Self::RandomForest => Forest::fit(rows, targets, seed).map(Regressor::Forest),
-        }
-        .map_err(TrainError::Learner)
-    }
+/// Two folds in order of time: half for the third quarter, and three quarters for the last.
+fn folds(early: &[usize]) -> [(&[usize], &[usize]); 2] {
+    let (half, most) = (early.len() / 2, early.len() * 3 / 4);
+    let (first, rest) = early.split_at(half);
+    let (until, last) = early.split_at(most);
+    let (third, _) = rest.split_at(most - half);
+    [(first, third), (until, last)]
 }
 
 fn pick<T: Copy>(all: &[T], chosen: &[usize]) -> Vec<T> {
@@ -319,6 +449,7 @@ pub(super) mod tests {
                 end_ms: submit_ms + 3_660_000,
                 mean_gpu_w,
                 peak_gpu_w: mean_gpu_w * 1.2 + 10.0 * draw(),
+                ramp_s: None,
             }
         };
         (0..count).map(job).collect()

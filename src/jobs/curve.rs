@@ -1,11 +1,16 @@
-//! What a kWh of IT brings with it at each minute of the day, added up so that any span is two look-ups.
+//! What a kWh of IT brings with it from a week ago to two weeks from now, added up so that any span is two look-ups.
 
 use super::profile::{Profile, Ratios};
 use crate::site::Site;
+use crate::snapshot::Now;
 use serde::Serialize;
 use std::ops::{Add, Sub};
 
-const DAY_MIN: usize = 1440;
+/// Resolution, ms.
+const STEP_MS: i64 = 5 * 60_000;
+/// How far back and ahead, ms.
+const PAST_MS: i64 = 7 * 86_400_000;
+const FUTURE_MS: i64 = 15 * 86_400_000;
 
 /// Amounts of a job, or for a kWh of IT.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
@@ -61,69 +66,83 @@ impl Sub for Amounts {
     }
 }
 
-/// The site's prices, carbon and measured overheads over a day, repeated for every day; integrated.
+/// The site's prices, carbon and measured overheads over some weeks, integrated.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Curves {
-    /// Amounts of 1 kW of IT from local midnight up to each minute.
+    from_ms: i64,
+    /// Amounts of 1 kW of IT from the beginning up to each step.
     up_to: Vec<Amounts>,
-    utc_offset_s: i32,
     /// Whether cooling and water are measured; without a measurement they are left at nothing.
     pub measured: bool,
 }
 
 impl Curves {
-    /// The curves of a site. Local time is UTC plus `utc_offset_s`, also beyond the next change of the clocks.
-    pub fn new(site: &Site, profile: &Profile, utc_offset_s: i32) -> Self {
-        let prices = &site.prices;
-        let mut up_to = Vec::with_capacity(DAY_MIN + 1);
+    /// The curves of a site from a week ago to two weeks from now: prices and carbon as the site's files and constants have
+    /// them. Local time is taken as it is now, beyond the next change of the clocks too.
+    pub fn new(site: &Site, profile: &Profile, now: Now) -> Self {
+        let from_ms = (now.wall_ms - PAST_MS).div_euclid(STEP_MS) * STEP_MS;
+        let steps = (PAST_MS + FUTURE_MS) / STEP_MS;
+        let mut up_to = Vec::with_capacity(usize::try_from(steps).unwrap_or(0) + 1);
         let mut sum = Amounts::default();
         let mut measured = true;
         up_to.push(sum);
-        for minute in 0..DAY_MIN {
-            let hour = minute as f64 / 60.0;
-            let ratios = profile.at(minute / 60).unwrap_or_else(|| {
+        for step in 0..steps {
+            let at = Now {
+                wall_ms: from_ms + step * STEP_MS,
+                ..now
+            };
+            let hour = at.local_hour();
+            let ratios = profile.at(hour).unwrap_or_else(|| {
                 measured = false;
                 Ratios::default()
             });
-            let site_kwh = 1.0 + ratios.cooling + ratios.other;
-            let water = ratios.makeup_l * prices.water_per_m3 + ratios.blowdown_l * prices.sewer_per_m3;
-            let a_kwh = Amounts {
-                it_kwh: 1.0,
-                cooling_kwh: ratios.cooling,
-                other_kwh: ratios.other,
-                water_l: ratios.makeup_l,
-                co2e_kg: site_kwh * prices.carbon_g_per_kwh_at(hour) / 1000.0,
-                cost: site_kwh * prices.energy_at(hour) + water / 1000.0 - ratios.reused * prices.heat_per_kwh,
-            };
-            sum = sum + a_kwh.times(1.0 / 60.0);
+            sum = sum + of_a_kwh(site, &ratios, at.wall_ms, hour).times(STEP_MS as f64 / 3_600_000.0);
             up_to.push(sum);
         }
         Self {
+            from_ms,
             up_to,
-            utc_offset_s,
             measured,
         }
     }
 
-    /// The amounts of `kw` of IT from one wall time to another, ms; nothing where the second is not later.
+    /// The amounts of `kw` of IT from one wall time to another, ms; nothing where the second is not later. Beyond the
+    /// curves' ends every hour is like their mean.
     pub fn between(&self, kw: f64, from_ms: i64, to_ms: i64) -> Amounts {
         if to_ms <= from_ms {
             return Amounts::default();
         }
-        (self.since_epoch(to_ms) - self.since_epoch(from_ms)).times(kw)
+        (self.up_to(to_ms) - self.up_to(from_ms)).times(kw)
     }
 
-    /// Of 1 kW, since local midnight of 1970-01-01.
-    fn since_epoch(&self, wall_ms: i64) -> Amounts {
-        let local_ms = wall_ms.saturating_add(i64::from(self.utc_offset_s) * 1000);
-        let (days, into_ms) = (local_ms.div_euclid(86_400_000), local_ms.rem_euclid(86_400_000));
-        let whole_day = self.up_to.last().copied().unwrap_or_default();
-        let minute = usize::try_from(into_ms / 60_000).unwrap_or(0);
-        let (before, after) = (self.up_to.get(minute), self.up_to.get(minute + 1));
-        let before = before.copied().unwrap_or(whole_day);
-        let part = (into_ms % 60_000) as f64 / 60_000.0;
-        let within = after.map_or_else(Amounts::default, |after| (*after - before).times(part));
-        whole_day.times(days as f64) + before + within
+    /// Of 1 kW, since the beginning.
+    fn up_to(&self, wall_ms: i64) -> Amounts {
+        let all = self.up_to.last().copied().unwrap_or_default();
+        let length_ms = (self.up_to.len().saturating_sub(1)) as f64 * STEP_MS as f64;
+        let into_ms = wall_ms.saturating_sub(self.from_ms) as f64;
+        if into_ms < 0.0 || into_ms >= length_ms {
+            return all.times(into_ms / length_ms.max(1.0));
+        }
+        let step = into_ms / STEP_MS as f64;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within the list")]
+        let index = step as usize;
+        let before = self.up_to.get(index).copied().unwrap_or_default();
+        let after = self.up_to.get(index + 1).copied().unwrap_or(all);
+        before + (after - before).times(step - step.floor())
+    }
+}
+
+fn of_a_kwh(site: &Site, ratios: &Ratios, wall_ms: i64, hour: f64) -> Amounts {
+    let prices = &site.prices;
+    let site_kwh = 1.0 + ratios.cooling + ratios.other;
+    let water = ratios.makeup_l * prices.water_per_m3 + ratios.blowdown_l * prices.sewer_per_m3;
+    Amounts {
+        it_kwh: 1.0,
+        cooling_kwh: ratios.cooling,
+        other_kwh: ratios.other,
+        water_l: ratios.makeup_l,
+        co2e_kg: site_kwh * site.carbon_g_per_kwh(wall_ms, hour) / 1000.0,
+        cost: site_kwh * site.energy_price(wall_ms, hour) + water / 1000.0 - ratios.reused * prices.heat_per_kwh,
     }
 }
 
@@ -134,6 +153,14 @@ mod tests {
     use crate::site::load_embedded;
 
     const HOUR_MS: i64 = 3_600_000;
+
+    fn now(utc_offset_s: i32) -> Now {
+        Now {
+            mono_ms: 0,
+            wall_ms: 12 * HOUR_MS,
+            utc_offset_s,
+        }
+    }
 
     #[test]
     fn a_span_costs_what_its_minutes_cost() {
@@ -149,7 +176,7 @@ mod tests {
             },
             3.0,
         );
-        let curves = Curves::new(&site, &profile, 3600);
+        let curves = Curves::new(&site, &profile, now(3600));
         assert!(curves.measured);
         // 10:00 to 12:00 local is 9:00 to 11:00 UTC: an hour at 0.20 and one at 0.13 a kWh.
         let amounts = curves.between(50.0, 9 * HOUR_MS, 11 * HOUR_MS);
@@ -167,13 +194,20 @@ mod tests {
         let day = curves.between(1.0, 0, 24 * HOUR_MS);
         assert!((days.cost - 2.0 * day.cost).abs() < 1e-6 && (days.it_kwh - 48.0).abs() < 1e-6);
         assert_eq!(curves.between(1.0, 5, 5), Amounts::default());
+        // Beyond the ends it goes on like the mean.
+        let far = curves.between(1.0, -1000 * HOUR_MS, 1000 * HOUR_MS);
+        assert!((far.it_kwh - 2000.0).abs() < 1e-6, "{far:?}");
+        assert!(
+            (far.cost / 2000.0 - day.cost / 24.0).abs() < 0.01 * day.cost / 24.0,
+            "{far:?}"
+        );
     }
 
     #[test]
     fn hours_differ_once_they_were_seen() {
         let site = load_embedded("demo").unwrap().unwrap();
         let mut profile = Profile::default();
-        assert!(!Curves::new(&site, &profile, 0).measured);
+        assert!(!Curves::new(&site, &profile, now(0)).measured);
         let totals = |it_kwh: f64, makeup_l: f64| Totals {
             it_kwh,
             site_kwh: it_kwh,
@@ -183,7 +217,7 @@ mod tests {
         profile.observe(&totals(100.0, 100.0), 3.0);
         profile.observe(&totals(110.0, 105.0), 3.5);
         profile.observe(&totals(120.0, 125.0), 14.5);
-        let curves = Curves::new(&site, &profile, 0);
+        let curves = Curves::new(&site, &profile, now(0));
         let at = |hour: i64| curves.between(1.0, hour * HOUR_MS, (hour + 1) * HOUR_MS).water_l;
         assert!(
             (at(3) - 0.5).abs() < 1e-9 && (at(14) - 2.0).abs() < 1e-9,

@@ -116,7 +116,7 @@ impl Desk {
 
     /// The outlook of every job of a queue.
     pub fn outlooks(&self, queue: &[Job], now: Now) -> Outlooks {
-        let curves = Curves::new(&self.site, &self.profile, now.utc_offset_s);
+        let curves = self.curves(now);
         let outlook = |job: &Job| self.outlook(job, &curves, now);
         Outlooks {
             wall_ms: now.wall_ms,
@@ -147,8 +147,8 @@ impl Desk {
     }
 
     /// The site's curves as measured so far.
-    pub fn curves(&self, utc_offset_s: i32) -> Curves {
-        Curves::new(&self.site, &self.profile, utc_offset_s)
+    pub fn curves(&self, now: Now) -> Curves {
+        Curves::new(&self.site, &self.profile, now)
     }
 
     /// Takes in the ledger's counters alone: what an earlier run measured.

@@ -124,6 +124,7 @@ mod tests {
             end_ms: 1_000_000,
             mean_gpu_w,
             peak_gpu_w: mean_gpu_w,
+            ramp_s: None,
         }
     }
 

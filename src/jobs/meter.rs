@@ -68,6 +68,7 @@ impl Metered {
             end_ms: end_ms.max(self.start_ms + 1),
             mean_gpu_w: 1000.0 * mean_kw / gpus,
             peak_gpu_w: 1000.0 * self.peak_kw.max(mean_kw) / gpus,
+            ramp_s: None,
         })
     }
 }

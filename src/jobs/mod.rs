@@ -6,7 +6,7 @@
 //! | `meter` | what each job draws, from the power of its racks |
 //! | `run_time` | how long jobs run, from those that finished |
 //! | `profile` | cooling, water and heat for a kWh of IT, by hour of the day, from the ledger |
-//! | `curve` | what a kWh of IT costs at each minute of the day, and its integral |
+//! | `curve` | what a kWh of IT costs when, and its integral |
 //! | `outlook` | a job's energy, cooling share, water, carbon and money: spent and to come |
 //! | `window` | start times within a deadline, and what waiting saves |
 //! | `duel` | a new model scored beside the one in use |

@@ -102,12 +102,7 @@ impl Profile {
                     return;
                 }
                 self.all.add(&fresh);
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "an hour of the day"
-                )]
-                let hour = (local_hour.max(0.0) as usize).min(23);
+                let hour = whole(local_hour);
                 if let Some(bin) = self.hours.get_mut(hour) {
                     if self.hour.replace(hour) != Some(hour) {
                         bin.scale(KEPT);
@@ -119,8 +114,17 @@ impl Profile {
     }
 
     /// The ratios of an hour of the day, or of all where it has seen too little; `None` where nothing is known.
-    pub(super) fn at(&self, hour: usize) -> Option<Ratios> {
-        let own = self.hours.get(hour).and_then(Bin::ratios);
+    pub(super) fn at(&self, local_hour: f64) -> Option<Ratios> {
+        let own = self.hours.get(whole(local_hour)).and_then(Bin::ratios);
         own.or_else(|| self.all.ratios())
     }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "an hour of the day"
+)]
+fn whole(local_hour: f64) -> usize {
+    (local_hour.max(0.0) as usize).min(23)
 }

@@ -129,6 +129,7 @@ mod tests {
     use crate::jobs::Profile;
     use crate::ledger::Totals;
     use crate::site::load_embedded;
+    use crate::snapshot::Now;
     use proptest::prelude::*;
 
     const HOUR_MS: i64 = 3_600_000;
@@ -146,7 +147,12 @@ mod tests {
             },
             0.0,
         );
-        Curves::new(&site, &profile, 0)
+        let now = Now {
+            mono_ms: 0,
+            wall_ms: 0,
+            utc_offset_s: 0,
+        };
+        Curves::new(&site, &profile, now)
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub struct Indicators {
 
 /// `GreenMetric`: one number to lay sites side by side, defined openly and standardised by nobody. Four parts from 0 to 1
 /// with their weights: energy 1/PUE (0.4); water 1/(1 + WUE/1.8) and carbon 1/(1 + CUE/0.4), each 1 at nothing and a half
-/// at a wholly evaporative site or a grid of 400 g/kWh (0.2 each); reuse ERF/0.2, full at the 20 % that the EnEfG asks of
+/// at a wholly evaporative site or a grid of 400 g/kWh (0.2 each); reuse ERF/0.2, full at the 20 % that the German `EnEfG` asks of
 /// data centres from 2028 on (0.2). Not a substitute for any of its parts.
 fn green_metric(pue: f64, wue: f64, cue: f64, erf: f64) -> f64 {
     let reuse = (erf / 0.2).min(1.0);

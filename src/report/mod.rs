@@ -189,7 +189,7 @@ pub fn make(site: &Site, period: Period, gathered: &Gathered) -> Report {
         balance: balance(site, &totals),
         closings: closing::closings(site, &totals, &racks, gathered),
         zones: zones(site, &equipment, &racks),
-        savings: savings::savings(&gathered.hours),
+        savings: savings(&gathered.hours),
         equipment,
         cycles_of_concentration: cycles,
         reused_c,

@@ -21,7 +21,10 @@ pub(super) fn stacks(title: &str, unit: &str, labels: &[&str], series: &[Bars<'_
     let at = |place: usize| series.iter().filter_map(move |bars| bars.values.get(place)).copied();
     let ups = (0..count).map(|place| at(place).map(|value| value.max(0.0)).sum::<f64>());
     let downs = (0..count).map(|place| at(place).map(|value| value.min(0.0)).sum::<f64>());
-    let (most, least) = (round_up(ups.fold(0.0, f64::max)), -round_up(-downs.fold(0.0, f64::min)));
+    let (most, least) = (
+        round_up(ups.fold(0.0, f64::max)),
+        0.0 - round_up(-downs.fold(0.0, f64::min)),
+    );
     let span = if most - least > 0.0 { most - least } else { 1.0 };
     let y = |value: f64| TOP + (most - value) / span * (HEIGHT - TOP - BOTTOM);
     let step = (WIDTH - LEFT) / count as f64;

@@ -6,6 +6,9 @@ use super::readings::id;
 use super::report::Level;
 use crate::site::{Direction, PointId, Site, WriteSpec};
 
+/// How far below the dew point's floor a release lies in a plant that is built for cold water, K.
+const BUILT_COLD_K: f64 = 5.0;
+
 /// The demand on one setpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(super) struct Demand {
@@ -42,12 +45,19 @@ impl Demand {
         }
     }
 
-    /// As [`Demand::serve`], but no colder than `least` degC, or than release where that is colder: water that is colder
-    /// than the rooms' dew points cools no chip better and wets the pipes behind a valve that leaks.
-    fn serve_water(&mut self, write: &WriteSpec, duty: Duty, least: f64) {
+    /// As [`Demand::serve`], but no colder than `floor_c`: water that is colder than the rooms' dew points cools no chip
+    /// better and wets the pipes behind a valve that leaks. A plant whose release is far colder is built for cold water.
+    fn serve_water(&mut self, write: &WriteSpec, duty: Duty, floor_c: f64, close: bool) {
         let before = self.value;
         self.serve(write, duty);
-        let least = least.min(write.release);
+        let least = if floor_c - write.release > BUILT_COLD_K {
+            write.release
+        } else {
+            floor_c
+        };
+        if close && least >= floor_c {
+            self.floor = Some(floor_c);
+        }
         self.value = match (before, self.value) {
             (Some(before), Some(value)) => Some(write.cooler(before, value.max(least))),
             (None, Some(value)) => Some(value.max(least)),
@@ -110,7 +120,9 @@ pub(super) fn gather(site: &Site, facts: &Facts) -> Vec<Demand> {
             on(point, &|demand, write| demand.serve(write, *duty));
         }
     }
-    for (facility_loop, duty) in site.loops.iter().zip(&facts.loops) {
+    let loops = site.loops.iter().zip(&facts.loops).zip(&facts.water_ceiling_c);
+    for (((facility_loop, duty), water_ceiling_c), index) in loops.zip(0..) {
+        let close = facts.dew_close.get(index).copied().unwrap_or(false);
         let floors_c = facility_loop.cdus.iter().filter_map(|cdu| site.cdus.get(cdu.0));
         let floors_c = floors_c.filter_map(|cdu| facts.zones.get(cdu.zone.0).map(|zone| zone.supply_floor_c));
         let floor_c = floors_c.fold(f64::NEG_INFINITY, f64::max);
@@ -125,7 +137,10 @@ pub(super) fn gather(site: &Site, facts: &Facts) -> Vec<Demand> {
         {
             on(id(unit.points.enable), &|demand, write| demand.serve(write, *duty));
             on(id(unit.points.supply_temperature_setpoint), &|demand, write| {
-                demand.serve_water(write, *duty, floor_c);
+                demand.serve_water(write, *duty, floor_c, close);
+                if let Some(ceiling_c) = water_ceiling_c {
+                    demand.add(write, ceiling_c.max(write.release));
+                }
             });
         }
     }

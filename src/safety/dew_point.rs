@@ -28,6 +28,7 @@ pub(super) fn watch(readings: &Readings<'_>, facts: &mut Facts) {
         let dew_c = own.reduce(f64::max).or(all_c).unwrap_or(limits.dew_point_fallback_c);
         zone.supply_floor_c = dew_c + limits.dew_point_margin_k.target;
     }
+    facts.dew_close = vec![false; site.loops.len()];
     for cdu in &site.cdus {
         let supply = id(cdu.points.secondary_supply_temperature);
         let (Some(point), Some(supply_c), Some(zone)) =
@@ -36,6 +37,13 @@ pub(super) fn watch(readings: &Readings<'_>, facts: &mut Facts) {
             continue;
         };
         let margin_k = supply_c - (zone.supply_floor_c - limits.dew_point_margin_k.target);
+        // By what is read, not by what may be: a supply that is lost is no reason to warm its water.
+        let read_k = readings.present(supply).map(|read_c| margin_k + read_c - supply_c);
+        if read_k.is_some_and(|read_k| read_k < limits.dew_point_margin_k.target)
+            && let Some(close) = facts.dew_close.get_mut(cdu.facility_loop.0)
+        {
+            *close = true;
+        }
         if margin_k < limits.dew_point_margin_k.critical {
             facts
                 .notices

@@ -74,6 +74,10 @@ pub struct Facts {
     pub(super) supply_ceiling_c: Vec<f64>,
     /// By air unit, the same of its supply air, degC.
     pub(super) air_ceiling_c: Vec<Option<f64>>,
+    /// By loop, whether the coolant behind it is close to a room's dew point.
+    pub(super) dew_close: Vec<bool>,
+    /// By loop, the warmest facility water that its rooms bear, degC.
+    pub(super) water_ceiling_c: Vec<Option<f64>>,
     /// By CDU, the heat that its racks may still give together, kW, where cooling cannot do it.
     pub(super) cap_kw: Vec<Option<f64>>,
     /// Whether anything may be written.

@@ -47,7 +47,10 @@ pub(super) fn watch(readings: &Readings<'_>, facts: &mut Facts) {
             continue;
         }
         let cause = match readings.presence(Some(point)) {
-            Presence::Here => continue,
+            Presence::Here => {
+                late(readings, facts, spec, point);
+                continue;
+            }
             Presence::Never => Cause::NotYetReported,
             Presence::Lost if has_limit(spec) => Cause::LimitLost,
             Presence::Lost => Cause::OtherLost,
@@ -66,6 +69,25 @@ pub(super) fn watch(readings: &Readings<'_>, facts: &mut Facts) {
             format!("{}; failsafe until it is back", text())
         });
         require(readings, facts, spec.equipment, spec.zone, cause.duty());
+    }
+}
+
+/// Periods without a good reading after which that is told; it is lost only after its own time-out.
+const LATE_CYCLES: f64 = 3.0;
+
+fn late(readings: &Readings<'_>, facts: &mut Facts, spec: &PointSpec, point: PointId) {
+    let Some(age_s) = readings.age_s(Some(point)) else {
+        return;
+    };
+    if age_s >= LATE_CYCLES * readings.site.control.cycle_s && age_s < spec.timeout_s {
+        facts
+            .notices
+            .holds(readings.site, Code::LateReading, Subject::Point(point), || {
+                format!(
+                    "has given no good reading for {age_s:.0} s; lost after {:.0} s",
+                    spec.timeout_s
+                )
+            });
     }
 }
 

@@ -34,6 +34,7 @@ pub(super) enum Code {
     FanTrip,
     OutlookLimit,
     LeakSensorFault,
+    LateReading,
     Overridden,
     NotEnabled,
     BuildingLost,
@@ -68,6 +69,7 @@ impl Code {
             Self::FanTrip => "fan_trip",
             Self::OutlookLimit => "outlook_limit",
             Self::LeakSensorFault => "leak_sensor_fault",
+            Self::LateReading => "late_reading",
             Self::Overridden => "overridden",
             Self::NotEnabled => "not_enabled",
             Self::BuildingLost => "building_lost",
@@ -82,6 +84,7 @@ impl Code {
             | Self::LocalControl
             | Self::FlowLost
             | Self::LeakSensorFault
+            | Self::LateReading
             | Self::OutlookLimit => Severity::Warning,
             Self::MissingReading
             | Self::FrozenReading

@@ -6,7 +6,7 @@ use super::notices::{Code, Subject};
 use super::readings::{Presence, Readings, Side, id};
 use super::report::Level;
 use super::trouble::capacity_kj_k;
-use crate::site::{AirUnit, Cdu, Site};
+use crate::site::{AirUnit, Cdu, FacilityLoop, Site};
 use serde::{Deserialize, Serialize};
 
 /// How far it looks ahead, s.
@@ -18,6 +18,12 @@ const RIDE_S: f64 = 12.0;
 const AIR_RIDE_S: f64 = 60.0;
 /// Heat that a room's air, racks and structure hold per kelvin, as time of the air unit's full flow, s.
 const ROOM_S: f64 = 120.0;
+/// Share of its cooling that a coil loses while its water slows down.
+const HALF: f64 = 0.5;
+/// Share of the hot aisle's air that comes around into a room.
+const AROUND: f64 = 0.25;
+/// Heat capacity of water, kJ/(L K).
+const WATER_KJ_L_K: f64 = 4.17;
 /// Heat capacity of air at 25 degC and standard pressure, kJ/(m3 K).
 const AIR_KJ_M3_K: f64 = 1.19;
 /// By how much an exchanger may be worse than its nameplate.
@@ -42,8 +48,9 @@ pub(super) fn watch(readings: &Readings<'_>, outlook: &mut Outlook, facts: &mut 
         .iter()
         .map(|unit| air_ceiling_c(readings, unit))
         .collect();
-    for (cdu, index) in site.cdus.iter().zip(0..) {
-        ahead(readings, outlook, facts, cdu, index);
+    facts.water_ceiling_c = site.loops.iter().map(|unit| water_ceiling_c(readings, unit)).collect();
+    for cdu in &site.cdus {
+        ahead(readings, outlook, facts, cdu);
     }
 }
 
@@ -107,6 +114,11 @@ fn air_ceiling_c(readings: &Readings<'_>, unit: &AirUnit) -> Option<f64> {
     let own_kw = air_kw * unit.nameplate.rated_kw / all_kw.max(f64::MIN_POSITIVE);
     let kj_k = ROOM_S * unit.nameplate.air_flow_m3_s * AIR_KJ_M3_K;
     let rise_k = AIR_RIDE_S * own_kw / kj_k.max(f64::MIN_POSITIVE);
+    // While the skid's pumps change over, the coil does about half of its work.
+    let back_c = readings
+        .worst(id(points.return_air_temperature), Side::High)
+        .unwrap_or(supply_c);
+    let rise_k = rise_k.max(HALF * (back_c - supply_c));
     let allowed_c = site.limits.room_c.target.min(site.limits.room_c.critical - rise_k);
     let setpoint = id(points.supply_air_temperature_setpoint);
     let release = setpoint
@@ -116,9 +128,32 @@ fn air_ceiling_c(readings: &Readings<'_>, unit: &AirUnit) -> Option<f64> {
     Some(release.map_or(ceiling_c, |release_c| ceiling_c.max(release_c.min(allowed_c))))
 }
 
+/// The warmest facility water from which every room on a loop stays within its critical limit through a minute without
+/// towers and fans, degC: air that stands in a coil gets as warm as its water. `None` where no room is on the loop.
+fn water_ceiling_c(readings: &Readings<'_>, unit: &FacilityLoop) -> Option<f64> {
+    let site = readings.site;
+    let racks = unit
+        .cdus
+        .iter()
+        .filter_map(|cdu| site.cdus.get(cdu.0))
+        .flat_map(|cdu| &cdu.racks);
+    let heat_kw: f64 = racks
+        .filter_map(|rack| site.racks.get(rack.0))
+        .map(|rack| rack.nameplate.rated_kw)
+        .sum();
+    let rise_k = AIR_RIDE_S * heat_kw / (unit.nameplate.volume_l * WATER_KJ_L_K).max(f64::MIN_POSITIVE);
+    let rooms = unit.air_units.iter().filter_map(|unit| site.air_units.get(unit.0));
+    let ceilings = rooms.filter_map(|room| {
+        let back_c = readings.worst(id(room.points.return_air_temperature), Side::High)?;
+        let blown_c = readings.worst(id(room.points.supply_air_temperature), Side::Low)?;
+        Some(site.limits.room_c.critical - rise_k - AROUND * (back_c - blown_c).max(0.0))
+    });
+    ceilings.reduce(f64::min)
+}
+
 /// Whether a CDU could hold its critical limit in five minutes at its racks' rated heat with its valve wide open, by the
 /// facility water that there is and its trend. Where not, the plant behind it cools now.
-fn ahead(readings: &Readings<'_>, outlook: &Outlook, facts: &mut Facts, cdu: &Cdu, index: usize) {
+fn ahead(readings: &Readings<'_>, outlook: &Outlook, facts: &mut Facts, cdu: &Cdu) {
     let site = readings.site;
     let Some((_, trend)) = outlook.loops.get(cdu.facility_loop.0).copied().flatten() else {
         return;
@@ -149,10 +184,10 @@ fn ahead(readings: &Readings<'_>, outlook: &Outlook, facts: &mut Facts, cdu: &Cd
         // As much as the loss of the readings that it is found from, so that losing them never cools less.
         let duty = Duty {
             level: Level::Guarded,
-            own: 0.0,
+            own: 0.8,
             plant: 0.8,
         };
-        facts.require_cdu(index, duty);
+        facts.require_loop(cdu.facility_loop.0, duty);
         let text = || {
             format!(
                 "a full load in five minutes would warm the supply to {then_c:.1} degC, critical {critical_c}: the facility water is cooled"

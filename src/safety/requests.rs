@@ -58,6 +58,7 @@ pub(super) fn hear(site: &Site, requests: &[Request], state: &mut State, notices
             RequestKind::SetStrategy { .. }
             | RequestKind::SetLoadTarget { .. }
             | RequestKind::ClearLoadTarget
+            | RequestKind::Commission { .. }
             | RequestKind::Acknowledge { .. }
             | RequestKind::Shelve { .. }
             | RequestKind::Unshelve { .. }

@@ -24,9 +24,13 @@ const LOW: (f64, f64) = (0.9, 100.0);
 /// A pressure that has collapsed: share of the setpoint, and for how long, s. A changed setpoint takes longer to follow
 /// than a pump takes to trip, so the setpoint counts only once it has stood for that long.
 const COLLAPSED: (f64, f64) = (0.7, 10.0);
+/// What is left of a pressure that falls at once.
+const FELL: f64 = 0.8;
 /// Supply above its setpoint, K, and for how long, s; over below the first and [`HIGH_OVER_K`].
 const HIGH: (f64, f64) = (2.0, 120.0);
 const HIGH_OVER_K: f64 = 1.0;
+/// How close to its target a supply has to be for that to be acted on, K.
+const NEAR_K: f64 = 3.0;
 /// A fan that stands although its water is this much too warm, K, and for how long, s.
 const FAN: (f64, f64) = (2.0, 60.0);
 /// Primary flow over its rated value below which a CDU has none: less than a closed valve leaks. And for how long, s.
@@ -43,6 +47,8 @@ pub(super) struct Troubles {
     since_s: BTreeMap<(Code, Subject), f64>,
     /// Last value of what has to move or to stand, and for how long it has been the same, s.
     same: BTreeMap<PointId, (f64, f64)>,
+    /// Pressures at the last look.
+    last: BTreeMap<PointId, f64>,
     looked_ms: Option<u64>,
 }
 
@@ -62,6 +68,15 @@ impl Troubles {
             }
             None => self.since_s.get(&key).copied().unwrap_or(0.0),
         }
+    }
+
+    /// Whether a pressure has fallen by a fifth and more since the last look: no setpoint does that in one cycle.
+    fn fell(&mut self, point: Option<PointId>, value: Option<f64>) -> bool {
+        let (Some(point), Some(value)) = (point, value) else {
+            return false;
+        };
+        let before = self.last.insert(point, value);
+        before.is_some_and(|before| value < FELL * before)
     }
 
     /// For how long a value has been the same, s.
@@ -127,7 +142,8 @@ impl Look<'_> {
     ) -> bool {
         let Some(device) = device else { return false };
         let subject = Subject::Device(device);
-        if self.troubles.lasts(code, subject, is, self.dt_s) < after_s {
+        let since_s = self.troubles.lasts(code, subject, is, self.dt_s);
+        if since_s <= 0.0 || since_s < after_s {
             return false;
         }
         let site = self.readings.site;
@@ -146,6 +162,11 @@ impl Look<'_> {
 
     fn of(&self, point: Option<PointId>) -> Option<f64> {
         self.readings.present(point)
+    }
+
+    /// Whether a trouble was there in the cycle before: our own answer to it must not end it.
+    fn told(&self, code: Code, device: Option<DeviceId>) -> bool {
+        device.is_some_and(|device| self.facts.notices.held_before(code, Subject::Device(device)))
     }
 
     /// The primary valve stands still although the temperature that it holds is off: other means have to cool.
@@ -199,7 +220,8 @@ impl Look<'_> {
         };
         let low = ratio.map(|ratio| ratio < LOW.0);
         self.settle(Code::LowFlow, cdu.device, low, LOW.1, Some(index), duty, text);
-        let collapsed = ratio.map(|ratio| ratio < COLLAPSED.0 && stood_s > COLLAPSED.1);
+        let told = self.told(Code::LowPressure, cdu.device);
+        let collapsed = ratio.map(|ratio| ratio < COLLAPSED.0 && (told || stood_s > COLLAPSED.1));
         self.settle(
             Code::LowPressure,
             cdu.device,
@@ -238,23 +260,25 @@ impl Look<'_> {
             .of(id(points.secondary_supply_temperature))
             .zip(self.of(setpoint))
             .map(|(supply_c, setpoint_c)| supply_c - setpoint_c);
-        let told = cdu.device.is_some_and(|device| {
-            self.facts
-                .notices
-                .held_before(Code::HighSupply, Subject::Device(device))
-        });
-        // A setpoint that has just been lowered is not reached yet.
-        let asked = self.of(setpoint);
-        let stood_s = self.troubles.same_s(setpoint, asked, self.dt_s);
-        let is = off_k.map(|off_k| off_k > if told { HIGH_OVER_K } else { HIGH.0 } && (told || stood_s > 0.0));
-        let duty = Duty {
-            level: Level::Guarded,
-            own: 0.0,
-            plant: 1.0,
+        let told = self.told(Code::HighSupply, cdu.device);
+        let is = off_k.map(|off_k| off_k > if told { HIGH_OVER_K } else { HIGH.0 });
+        // Where it is far from its limit, a setpoint that the weather does not allow is told and no more.
+        let near_c = self.readings.site.limits.secondary_supply_c.target - NEAR_K;
+        let near = self
+            .of(id(points.secondary_supply_temperature))
+            .is_none_or(|supply_c| supply_c > near_c);
+        let duty = if near {
+            Duty {
+                level: Level::Guarded,
+                own: 0.0,
+                plant: 1.0,
+            }
+        } else {
+            Duty::default()
         };
         self.settle(Code::HighSupply, cdu.device, is, HIGH.1, Some(index), duty, || {
             format!(
-                "supplies {:+.1} K off its setpoint: the facility water is cooled",
+                "supplies {:+.1} K off its setpoint: exchanger, valve or facility water",
                 off_k.unwrap_or(f64::NAN)
             )
         });
@@ -266,11 +290,7 @@ impl Look<'_> {
         let points = &cdu.points;
         let flow = self.of(id(points.primary_flow));
         let heat_kw = rack_heat_kw(self.readings, cdu);
-        let told = cdu.device.is_some_and(|device| {
-            self.facts
-                .notices
-                .held_before(Code::PrimaryLost, Subject::Device(device))
-        });
+        let told = self.told(Code::PrimaryLost, cdu.device);
         let plate = &cdu.nameplate;
         // Racks that follow the cap give little heat: that does not bring the water back.
         let is = flow.map(|lpm| {
@@ -301,7 +321,9 @@ impl Look<'_> {
             let stood_s = self.troubles.same_s(setpoint, asked, self.dt_s);
             let found = self.of(id(unit.points.differential_pressure));
             let ratio = found.zip(asked).map(|(kpa, asked)| kpa / asked.max(1.0));
-            let is = ratio.map(|ratio| ratio < COLLAPSED.0 && stood_s > COLLAPSED.1);
+            let fell = self.troubles.fell(id(unit.points.differential_pressure), found);
+            let told = self.told(Code::LowPressure, unit.device);
+            let is = ratio.map(|ratio| ratio < COLLAPSED.0 && (told || fell || stood_s > COLLAPSED.1));
             let text = || {
                 format!(
                     "holds {:.0} kPa where {:.0} are asked for: a pump has tripped",

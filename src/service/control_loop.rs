@@ -123,7 +123,7 @@ impl ControlLoop {
                 notify(&[sd_notify::NotifyState::Ready]);
             }
         };
-        self.release(&ended).await;
+        Box::pin(self.release(&ended)).await;
         ended
     }
 

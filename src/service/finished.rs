@@ -171,6 +171,7 @@ mod tests {
             end_ms,
             mean_gpu_w: 900.5,
             peak_gpu_w: 1100.0,
+            ramp_s: None,
         }
     }
 

@@ -318,7 +318,7 @@ mod tests {
     }
 
     fn finished(index: usize, gpus: u32) -> FinishedJob {
-        let end_ms = index as i64 * 20 * MINUTE_MS;
+        let end_ms = i64::try_from(index).unwrap() * 20 * MINUTE_MS;
         FinishedJob {
             id: format!("old{index}"),
             user: format!("user{}", index % 4),
@@ -333,6 +333,7 @@ mod tests {
             end_ms,
             mean_gpu_w: watts(index % 4),
             peak_gpu_w: watts(index % 4) * 1.1,
+            ramp_s: None,
         }
     }
 
@@ -409,7 +410,7 @@ mod tests {
 
     /// Lets minutes pass until a word of this code is heard.
     fn until(worker: &mut Worker, swaps: &Receiver<Swap>, at: &mut i64, code: &str) -> Swap {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         loop {
             worker.take(&minute(&worker.site.clone(), *at));
             if worker.training.is_none() {

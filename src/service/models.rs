@@ -286,11 +286,7 @@ mod tests {
         assert!(models.find("zz").unwrap_err().to_string().contains(&first));
 
         // A crash tears the last line: the next appointment does not suffer.
-        fs::write(
-            models.history_file(),
-            fs::read(models.history_file()).unwrap()[..30].to_vec(),
-        )
-        .unwrap();
+        fs::write(models.history_file(), &fs::read(models.history_file()).unwrap()[..30]).unwrap();
         models.appoint(&second, 3, "again").unwrap();
         assert_eq!(models.history().unwrap().last().unwrap().why, "again");
     }

@@ -95,6 +95,9 @@ pub enum ServiceError {
     /// The forwarding cannot work as configured.
     #[error("{0}")]
     Forward(String),
+    /// The users' file or the certificate is wrong.
+    #[error("{0}")]
+    Access(String),
     /// A thread could not be started.
     #[error("a thread could not be started")]
     Thread(#[source] std::io::Error),
@@ -270,9 +273,10 @@ pub async fn start(site: Site, options: Options) -> Result<Service, ServiceError
         outlooks,
         events: feed.events(),
     });
+    let access = api::Access::of(&site).map_err(ServiceError::Access)?;
     let (board, shared) = api::open(site, options.mode, options.speed, past, desk, request_sender);
     let mut stopping = stopped.clone();
-    let page = api::serve(listener, shared, async move {
+    let page = api::serve(listener, shared.behind(access), async move {
         // An error means that the service is gone, which is a reason to stop too.
         let _gone = stopping.wait_for(|stop| *stop).await.is_err();
     });

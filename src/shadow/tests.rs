@@ -43,6 +43,8 @@ fn under_release_the_model_and_fixed_are_the_same() {
             cdus: Vec::new(),
             racks: Vec::new(),
             notes: Vec::new(),
+            demotions: Vec::new(),
+            covered: [None; crate::snapshot::HORIZONS],
         },
         &mut state,
         snapshot.now,
@@ -50,7 +52,7 @@ fn under_release_the_model_and_fixed_are_the_same() {
     .unwrap();
     assert!((found.model_kw - found.fixed_kw).abs() < 1e-9, "{found:?}");
     // Pumps of four CDUs and two skids near their plates, towers at full speed below their setpoint's reach.
-    assert!((50.0..95.0).contains(&found.fixed_kw), "{found:?}");
+    assert!((40.0..95.0).contains(&found.fixed_kw), "{found:?}");
 }
 
 #[test]

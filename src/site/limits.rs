@@ -362,6 +362,12 @@ pub struct ApiSettings {
     pub listen: String,
     /// Token that authorises operators' actions; empty: none is possible. At least 16 characters.
     pub operator_token: String,
+    /// File of further people with their roles and token hashes, which `isotherm user` makes; empty: none.
+    pub users: String,
+    /// PEM file with the certificate chain that the page and REST are served with; empty: without TLS.
+    pub tls_certificate: String,
+    /// PEM file with its key.
+    pub tls_key: String,
     /// Name under which that token's actions are recorded.
     pub operator_name: String,
     /// Token that authorises job events (a scheduler's prolog and epilog) and nothing else; empty: none is taken.

@@ -74,6 +74,14 @@ pub fn load_embedded(name: &str) -> Option<Result<Site, Vec<Mistake>>> {
     ))
 }
 
+/// A site from the text of its file, with the embedded profiles and without the environment; `name` stands in mistakes.
+///
+/// # Errors
+/// Every mistake, as [`load`].
+pub fn parse(name: &str, text: &str) -> Result<Site, Vec<Mistake>> {
+    load_text(name, text, Profiles::embedded(), Map::new())
+}
+
 /// The whole way from text to site, with the environment as a parameter.
 pub(super) fn load_text(
     name: &str,

@@ -39,7 +39,7 @@ pub use limits::{
     Limits, ModbusSettings, MqttSettings, MqttVersion, Prices, ReadBack, SafetySettings, Secret, StoreSettings,
     StrategyKind, TariffWindow, TlsSettings, TrimRespondSettings, WorkloadSettings,
 };
-pub use load::{Mistake, load, load_embedded};
+pub use load::{Mistake, load, load_embedded, parse};
 pub use node_finder::NodeFinder;
 pub use points::{
     AirUnitPoints, BuildingPoints, CduPoints, Direction, FeedPoints, LoopPoints, MeterPoints, Point, PointSpec,

@@ -20,6 +20,17 @@ pub enum HeatSource {
     Feedback,
 }
 
+impl HeatSource {
+    /// In words for a person.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Queue => "the job queue and rack power",
+            Self::RackPower => "rack power alone",
+            Self::Feedback => "plain feedback",
+        }
+    }
+}
+
 /// Heat of one rack or CDU, kW into the liquid.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct HeatBand {
@@ -27,6 +38,8 @@ pub struct HeatBand {
     pub now_kw: f64,
     /// Expected at each horizon.
     pub mean_kw: [f64; HORIZONS],
+    /// Lower bound of the interval at each horizon.
+    pub lower_kw: [f64; HORIZONS],
     /// Upper bound of the interval at each horizon.
     pub upper_kw: [f64; HORIZONS],
 }
@@ -42,6 +55,46 @@ impl HeatBand {
     }
 }
 
+/// A guard of the forecast.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Guard {
+    /// Jobs unlike any that the model knows: the queue is not used.
+    ForeignJobs,
+    /// Residuals to one side: the queue is not used.
+    Drift,
+    /// The interval does not hold: the queue is not used.
+    Coverage,
+    /// Not even persistence's interval holds: nothing but plain feedback is used.
+    Persistence,
+}
+
+impl Guard {
+    /// All guards.
+    pub const ALL: [Self; 4] = [Self::ForeignJobs, Self::Drift, Self::Coverage, Self::Persistence];
+
+    /// Its name in metrics and records.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ForeignJobs => "foreign_jobs",
+            Self::Drift => "drift",
+            Self::Coverage => "coverage",
+            Self::Persistence => "persistence",
+        }
+    }
+}
+
+/// A guard that keeps the forecast one step down.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Demotion {
+    /// The guard.
+    pub guard: Guard,
+    /// Since when, monotonic ms.
+    pub since_ms: u64,
+    /// A sentence with the evidence.
+    pub why: String,
+}
+
 /// The heat that is about to arrive.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HeatForecast {
@@ -53,4 +106,8 @@ pub struct HeatForecast {
     pub racks: Vec<HeatBand>,
     /// Notes for a person: why the source is poorer than it could be, which starts are expected.
     pub notes: Vec<String>,
+    /// Guards in force.
+    pub demotions: Vec<Demotion>,
+    /// Share of the readings of late that the interval of CDUs covered, by horizon; `None` while too few tell.
+    pub covered: [Option<f64>; HORIZONS],
 }

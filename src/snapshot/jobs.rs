@@ -87,4 +87,6 @@ pub struct FinishedJob {
     pub mean_gpu_w: f64,
     /// Largest power per GPU, on the same terms, W.
     pub peak_gpu_w: f64,
+    /// Time from the start until it first drew half of its mean power above idle, s; `None` where its course is not known.
+    pub ramp_s: Option<f64>,
 }

@@ -10,9 +10,9 @@ mod shadow;
 mod time;
 
 pub use event::{Event, Severity};
-pub use forecast::{HORIZONS, HORIZONS_S, HeatBand, HeatForecast, HeatSource};
+pub use forecast::{Demotion, Guard, HORIZONS, HORIZONS_S, HeatBand, HeatForecast, HeatSource};
 pub use jobs::{FinishedJob, Job, JobQueue, JobState};
-pub use plan::{Author, Finding, Plan, PlanReport, PlanStatus, Setpoint};
+pub use plan::{Author, Commissioning, Finding, LoadPhase, LoadReport, Plan, PlanReport, PlanStatus, Setpoint};
 pub use reading::{Quality, Reading, Snapshot};
 pub use request::{LoadLimit, Request, RequestKind};
 pub use shadow::Shadow;

@@ -78,6 +78,54 @@ pub struct PlanReport {
     pub worth_per_h: Vec<(String, f64)>,
     /// Equipment that is not what it should be.
     pub findings: Vec<Finding>,
+    /// The load target that is announced or in force.
+    pub load_target: Option<LoadReport>,
+    /// Step tests that are under way.
+    pub commissioning: Option<Commissioning>,
+    /// How far the model is off the metered power of cooling, as a share of it: a mean over some minutes.
+    pub model_error: Option<f64>,
+}
+
+/// How far commissioning has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Commissioning {
+    /// The present step test, from 1.
+    pub test: usize,
+    /// All of them.
+    pub tests: usize,
+    /// Tests that ended early.
+    pub ended_early: u32,
+}
+
+/// What is being done about a load target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoadPhase {
+    /// It is known and nothing needs doing yet.
+    Announced,
+    /// Cold is stored in the loop's water.
+    Precooling,
+    /// Power is held at the target.
+    Holding,
+    /// It is over, and the stored warmth is given off.
+    Recovering,
+    /// Limits would have been exceeded: it is not held.
+    GivenUp,
+}
+
+/// A load target, as the plan knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct LoadReport {
+    /// Largest power of cooling, kW.
+    pub target_kw: f64,
+    /// Its start, wall time, ms since 1970.
+    pub start_ms: i64,
+    /// Its end.
+    pub end_ms: i64,
+    /// What is being done about it.
+    pub phase: LoadPhase,
+    /// Power of cooling now, as metered, kW.
+    pub measured_kw: Option<f64>,
 }
 
 /// A complete plan: one value for each writable point that the strategy commands.

@@ -45,6 +45,11 @@ pub enum RequestKind {
     },
     /// End a load target.
     ClearLoadTarget,
+    /// Begin step tests from which the model learns the plant, or end them.
+    Commission {
+        /// Whether to begin.
+        begin: bool,
+    },
     /// Release every zone to the plant as found, now, and observe.
     Stop,
     /// An alarm has been seen.

@@ -348,7 +348,7 @@ mod tests {
 
     fn samples(number: usize, rows: usize) -> Vec<Sample> {
         let sample = |row: usize| Sample {
-            ms: 1_780_000_000_000 + 5000 * row as i64 + (number / 3) as i64,
+            ms: 1_780_000_000_000 + 5000 * i64::try_from(row).unwrap() + i64::try_from(number / 3).unwrap(),
             value: (number * 100 + row * 7 % 11) as f64 / 10.0,
             quality: Quality::Good,
         };

@@ -113,6 +113,19 @@ fn pack(bytes: &mut Vec<u8>, numbers: &[u64], width: u8) {
 
 fn unpack(packed: &[u8], count: usize, width: u8, mut take: impl FnMut(u64)) {
     let mask = if width == 64 { u64::MAX } else { (1 << width) - 1 };
+    // A number of up to 56 bits lies in the eight bytes from its first one on.
+    let mut padded = [0_u8; BLOCK * 7 + 8];
+    if width <= 56
+        && let Some(front) = padded.get_mut(..packed.len())
+    {
+        front.copy_from_slice(packed);
+        for index in 0..count {
+            let bit = index * usize::from(width);
+            let word = padded.get(bit / 8..).and_then(|bytes| bytes.first_chunk());
+            take(word.map_or(0, |word| u64::from_le_bytes(*word) >> (bit % 8)) & mask);
+        }
+        return;
+    }
     let (mut held, mut bits) = (0_u128, 0_u32);
     let mut bytes = packed.iter();
     for _ in 0..count {

@@ -11,20 +11,38 @@ use super::samples::Samples;
 use crate::snapshot::Quality;
 use std::collections::BTreeMap;
 
+/// No question reaches farther, ms: some 280,000 years.
+const FARTHEST_MS: i64 = 1 << 53;
+
 impl Samples {
+    /// Wall times of the oldest and the newest sample of all tiers, ms.
+    fn span_ms(&self) -> Option<(i64, i64)> {
+        let chunks = self.logs().into_iter().flat_map(|log| log.chunks().iter());
+        let spans = chunks
+            .map(|chunk| (chunk.from_ms, chunk.to_ms))
+            .chain(self.open_span_ms());
+        spans.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+    }
+
     /// The good samples from `from_ms` up to `to_ms`, gathered into at most `max_points` equal steps; steps without a
     /// sample are left out.
     pub(super) fn query(&self, name: &SeriesName, from_ms: i64, to_ms: i64, max_points: usize) -> Vec<Bucket> {
-        let span = to_ms.saturating_sub(from_ms);
-        if span <= 0 || max_points == 0 {
+        let (from_ms, to_ms) = (
+            from_ms.clamp(-FARTHEST_MS, FARTHEST_MS),
+            to_ms.clamp(-FARTHEST_MS, FARTHEST_MS),
+        );
+        let span = to_ms - from_ms;
+        let Some((oldest_ms, newest_ms)) = self.span_ms().filter(|_| span > 0 && max_points > 0) else {
             return Vec::new();
-        }
+        };
         let mut steps = Steps::new(from_ms, span, max_points);
+        // Days without samples are not walked through, however far the question reaches.
+        let (from_ms, to_ms) = (from_ms.max(oldest_ms), to_ms.min(newest_ms + 1));
         let tiers = [
             (QUARTER_MS, &self.quarters, days(&self.quarters, from_ms, to_ms)),
             (MINUTE_MS, &self.minutes, days(&self.minutes, from_ms, to_ms)),
         ];
-        let raw_from_ms = self.raw.chunks().front().map_or(i64::MIN, |chunk| chunk.from_ms);
+        let raw_from_ms = self.raw.chunks().front().map_or(i64::MAX, |chunk| chunk.from_ms);
         let mut day = from_ms.div_euclid(DAY_MS);
         // Neighbouring days that raw samples answer are scanned together.
         let mut raw: Option<(i64, i64)> = None;
@@ -141,6 +159,9 @@ struct Steps {
     gathered: Vec<Sums>,
     /// Time of the last good sample.
     before_ms: i64,
+    /// The step that the last one fell into, and its start: most samples fall into it, or into the next.
+    place: usize,
+    start_ms: i64,
 }
 
 #[derive(Clone, Copy)]
@@ -171,6 +192,8 @@ impl Steps {
             step_ms,
             gathered: vec![none; count],
             before_ms: i64::MIN,
+            place: 0,
+            start_ms: from_ms,
         }
     }
 
@@ -193,11 +216,31 @@ impl Steps {
     fn take(&mut self, samples: &[Sample], from_ms: i64, to_ms: i64) {
         let good = |sample: &&Sample| sample.quality == Quality::Good && (from_ms..to_ms).contains(&sample.ms);
         for Sample { ms, value, .. } in samples.iter().filter(good).copied() {
-            if (0..=HOLD_MS).contains(&ms.saturating_sub(self.before_ms)) {
-                self.cover(self.before_ms, ms);
+            let before_ms = std::mem::replace(&mut self.before_ms, ms);
+            let held = (0..=HOLD_MS).contains(&ms.saturating_sub(before_ms));
+            let after = ms - self.start_ms;
+            if after >= self.step_ms && after < 2 * self.step_ms && before_ms >= self.start_ms {
+                let end_ms = self.start_ms + self.step_ms;
+                if held && let Some(sums) = self.gathered.get_mut(self.place) {
+                    sums.covered_ms += end_ms - before_ms;
+                }
+                (self.place, self.start_ms) = (self.place + 1, end_ms);
+                if held && let Some(sums) = self.gathered.get_mut(self.place) {
+                    sums.covered_ms += ms - end_ms;
+                }
+            } else if (0..self.step_ms).contains(&after) && before_ms >= self.start_ms {
+                if held && let Some(sums) = self.gathered.get_mut(self.place) {
+                    sums.covered_ms += ms - before_ms;
+                }
+            } else {
+                if held {
+                    self.cover(before_ms, ms);
+                }
+                let place = (ms - self.from_ms).max(0) / self.step_ms;
+                self.place = usize::try_from(place).unwrap_or(usize::MAX);
+                self.start_ms = self.from_ms + place * self.step_ms;
             }
-            self.before_ms = ms;
-            if let Some(sums) = self.at(ms) {
+            if let Some(sums) = self.gathered.get_mut(self.place) {
                 sums.add(value, 1, value, value, (ms, value));
             }
         }

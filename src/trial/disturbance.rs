@@ -8,6 +8,8 @@ use simulators::random::Random;
 const STREAM: u64 = 7;
 /// Approach of a fouled exchanger over that of a clean one.
 const FOULED: f64 = 1.5;
+/// Pressure that the primary side of a CDU with a clogged strainer takes, over that of a clean one.
+const CLOGGED: f64 = 2.0;
 /// Power that a pump takes at its rated point at least, over its hydraulic power: a good pump and motor.
 const PUMP_LEAST: f64 = 1.0 / 0.80;
 
@@ -24,6 +26,8 @@ pub struct Disturbance {
     pub sensors_at_limit: bool,
     /// The first CDUs whose exchangers are fouled.
     pub fouled_cdus: usize,
+    /// The last CDUs whose primary strainers are clogged.
+    pub clogged_cdus: usize,
     /// The first tower cells that are out of service.
     pub lost_cells: usize,
 }
@@ -65,6 +69,9 @@ impl Disturbance {
         spec.sensors_at_limit = self.sensors_at_limit;
         for unit in spec.cdus.iter_mut().take(self.fouled_cdus) {
             unit.approach_k *= FOULED;
+        }
+        for unit in spec.cdus.iter_mut().rev().take(self.clogged_cdus) {
+            unit.primary_pressure_kpa *= CLOGGED;
         }
         let towers = spec
             .rejection

@@ -39,6 +39,7 @@ pub fn synthetic_history(site: &Site, seed: u64, count: usize) -> Result<Vec<Fin
         end_ms: wall(job.end_s),
         mean_gpu_w: job.mean_gpu_w,
         peak_gpu_w: job.peak_gpu_w,
+        ramp_s: job.ramp_s,
     });
     Ok(jobs.collect())
 }

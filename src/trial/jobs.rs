@@ -32,7 +32,9 @@ impl Queue {
         }
         let mut jobs = self.jobs.clone();
         if let Some(fault) = world.faults().active(Kind::BadForecast).next() {
-            jobs.iter_mut().for_each(|job| distort(job, fault.amount));
+            for job in &mut jobs {
+                distort(job, fault.amount);
+            }
         }
         JobQueue {
             mono_ms: self.read_ms,
@@ -60,7 +62,8 @@ fn distort(job: &mut Job, amount: f64) {
     }
 }
 
-fn jobs(scheduler: &Scheduler, epoch_ms: i64) -> Vec<Job> {
+/// The jobs of a scheduler; `epoch_ms` is the wall time of its time 0.
+pub(super) fn jobs(scheduler: &Scheduler, epoch_ms: i64) -> Vec<Job> {
     #[expect(clippy::cast_possible_truncation, reason = "milliseconds of a trial")]
     let wall = |s: f64| epoch_ms + (s * 1000.0).round() as i64;
     let names = scheduler.cluster().node_names();

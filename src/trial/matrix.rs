@@ -2,6 +2,7 @@
 
 use super::contender::Contender;
 use super::disturbance::Disturbance;
+use super::grid_event::GridEvent;
 use super::run::{Options, run};
 use super::score::{Run, Trial};
 use super::world::{Load, WeatherSource, WorldError};
@@ -32,6 +33,9 @@ pub struct Matrix {
     /// Sites with their loads.
     #[serde(rename = "site")]
     pub sites: Vec<SiteLoads>,
+    /// A grid's cut of the power of cooling in every trial.
+    #[serde(default)]
+    pub grid_event: Option<GridEvent>,
     /// How the plants differ from their drawings; without any, as plants usually do.
     #[serde(rename = "plant", default = "as_built")]
     pub plants: Vec<Disturbance>,
@@ -74,6 +78,9 @@ pub enum MatrixError {
     /// A plant that would be another plant.
     #[error("parameters_off of plant `{0}` is out of range: write 0 to 0.5")]
     Off(String),
+    /// A grid event that cannot be.
+    #[error("the matrix cannot be run: {0}")]
+    GridEvent(String),
     /// A trial could not be run.
     #[error("the cell {cell} cannot be run")]
     Cell {
@@ -150,6 +157,9 @@ impl Matrix {
         if let Some(plant) = wild {
             return Err(MatrixError::Off(plant.name.clone()));
         }
+        if let Some(event) = &matrix.grid_event {
+            event.check().map_err(MatrixError::GridEvent)?;
+        }
         match empty.into_iter().find(|(empty, _)| *empty) {
             Some((_, list)) => Err(MatrixError::Empty(list)),
             None => Ok(matrix),
@@ -174,6 +184,8 @@ impl Matrix {
                                     seed: *seed,
                                     strategies: self.strategies.clone(),
                                     disturbance: plant.clone(),
+                                    commission: false,
+                                    grid_event: self.grid_event,
                                     model: None,
                                 },
                             }));

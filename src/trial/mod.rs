@@ -5,10 +5,12 @@
 
 #[cfg(test)]
 mod advised;
+pub mod backtest;
 mod clock;
 mod contender;
 mod disturbance;
 pub mod faults;
+mod grid_event;
 mod hall;
 mod history;
 mod jobs;
@@ -27,6 +29,7 @@ mod world;
 
 pub use contender::Contender;
 pub use disturbance::Disturbance;
+pub use grid_event::{GridEvent, GridScore};
 pub use hall::{HallError, HallOptions, SimulatedHall};
 pub use history::synthetic_history;
 pub use matrix::{Cell, Matrix, MatrixError, MatrixResult, SiteLoads, Summary, run_cells, summarise};

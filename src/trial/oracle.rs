@@ -224,6 +224,8 @@ mod tests {
                 .map(|name| name.parse::<Contender>().unwrap())
                 .to_vec(),
             disturbance: Disturbance::default(),
+            commission: false,
+            grid_event: None,
             model: None,
         };
         run(&site, &options, |_, _| {}).unwrap()

@@ -3,6 +3,7 @@
 use super::clock::VirtualClock;
 use super::contender::Contender;
 use super::disturbance::Disturbance;
+use super::grid_event::{Grid, GridEvent};
 use super::money::Money;
 use super::oracle::Oracle;
 use super::plant::{COMMS_TIMEOUT_S, plant_spec};
@@ -14,13 +15,16 @@ use crate::cycle::{Core, Inputs, Mind, step};
 use crate::forecast::JobModel;
 use crate::ledger::{Page, Totals as Books};
 use crate::site::{Authority, Site};
-use crate::snapshot::Now;
+use crate::snapshot::{Author, Now, PlanReport, Request, RequestKind};
 use simulators::world::World;
 use std::sync::Arc;
 use std::time::Instant;
 
 /// Time before the score begins: the plant warms up and the controller passes its boot, s.
 const WARM_UP_S: f64 = 3600.0;
+
+/// Hours of a run of which the model's error is kept.
+const ERROR_HOURS: usize = 7;
 
 /// The plant's own substep and that of the watch, s.
 const WATCH_S: f64 = 5.0;
@@ -42,6 +46,10 @@ pub struct Options {
     pub strategies: Vec<Contender>,
     /// How the plant differs from its drawings beyond what is usual.
     pub disturbance: Disturbance,
+    /// Whether `predictive` begins with step tests.
+    pub commission: bool,
+    /// A grid's cut of the power of cooling.
+    pub grid_event: Option<GridEvent>,
     /// A trained model in place of the embedded one.
     pub model: Option<JobModel>,
 }
@@ -92,7 +100,7 @@ pub fn run_recorded(
         let core = Core::new(Arc::clone(&site), Arc::clone(&model), false);
         let share = |part: f64| done as f64 + part;
         let report = |part| progress(*strategy, share(part));
-        let run = run_one(&core, *strategy, world.clone(), options.days, report, keep);
+        let run = run_one(&core, *strategy, world.clone(), options, report, keep);
         trial.runs.push(run);
     }
     trial.compare();
@@ -115,18 +123,26 @@ enum Pilot<'a> {
 
 impl Pilot<'_> {
     /// One cycle's commands, written to the plant; answers the books.
-    fn turn(&mut self, bench: &Bench<'_>, world: &mut World, now: Now, keep: &mut dyn FnMut(Page, f64)) -> Books {
+    fn turn(
+        &mut self,
+        bench: &Bench<'_>,
+        world: &mut World,
+        now: Now,
+        requests: Vec<Request>,
+        keep: &mut dyn FnMut(Page, f64),
+    ) -> (Books, Option<PlanReport>) {
         match self {
             Self::Service(mind, ears) => {
-                let inputs = bench.inputs(world, ears, now);
+                let mut inputs = bench.inputs(world, ears, now);
+                inputs.requests.extend(requests);
                 let outcome = step(bench.core, mind, inputs, now);
                 bench.signals.apply(world.plant_mut(), &outcome.commands);
                 if let Some(page) = outcome.record.page {
                     keep(*page, world.plant().totals().cooling_kwh);
                 }
-                outcome.record.account.total
+                (outcome.record.account.total, Some(outcome.record.plan.report))
             }
-            Self::Oracle(oracle) => oracle.turn(world, now),
+            Self::Oracle(oracle) => (oracle.turn(world, now), None),
         }
     }
 
@@ -155,10 +171,11 @@ fn run_one(
     core: &Core,
     contender: Contender,
     mut world: World,
-    days: f64,
+    options: &Options,
     mut progress: impl FnMut(f64),
     keep: &mut dyn FnMut(Page, f64),
 ) -> Run {
+    let days = options.days;
     let site = &*core.site;
     let bench = Bench {
         core,
@@ -176,9 +193,21 @@ fn run_one(
     let began = Instant::now();
 
     let mut books_before = Books::default();
+    let mut errors = Vec::new();
     for _ in 0..cycles(WARM_UP_S, cycle_s) {
         let now = bench.clock.now(&world);
-        books_before = pilot.turn(&bench, &mut world, now, keep);
+        let requests = if options.commission && errors.is_empty() {
+            vec![Request {
+                author: Author::Operator("trial".to_owned()),
+                kind: RequestKind::Commission { begin: true },
+                why: String::new(),
+            }]
+        } else {
+            Vec::new()
+        };
+        let (totals, report) = pilot.turn(&bench, &mut world, now, requests, keep);
+        books_before = totals;
+        note_error(&mut errors, world.elapsed_s(), report.as_ref());
         pass(&mut world, None, cycle_s);
     }
     let truth_before = world.plant().totals();
@@ -186,13 +215,21 @@ fn run_one(
     let mut money = Money::default();
     let mut books = books_before.clone();
     let count = cycles(days * 86_400.0, cycle_s);
+    let mut grid = options.grid_event.map(Grid::new);
     let mut before = truth_before.clone();
     for cycle in 0..count {
         let now = bench.clock.now(&world);
-        books = pilot.turn(&bench, &mut world, now, keep);
+        let elapsed_s = cycle as f64 * cycle_s;
+        let requests = grid.as_mut().map_or_else(Vec::new, |grid| grid.requests(elapsed_s));
+        let (totals, report) = pilot.turn(&bench, &mut world, now, requests, keep);
+        books = totals;
+        note_error(&mut errors, world.elapsed_s(), report.as_ref());
         pass(&mut world, Some(&mut watch), cycle_s);
         let after = world.plant().totals();
         money.add(site, now, &before, &after);
+        if let Some(grid) = &mut grid {
+            grid.observe(elapsed_s, report.as_ref(), after.cooling_kwh - before.cooling_kwh);
+        }
         before = after;
         if cycle % 256 == 0 {
             progress(cycle as f64 / count as f64);
@@ -213,8 +250,21 @@ fn run_one(
         site,
         watch: &watch,
         money: &money,
+        model_errors: errors.iter().map(|(_, error)| *error).collect(),
+        grid: grid.and_then(|grid| grid.score(cycle_s)),
     }
     .run()
+}
+
+/// Notes the model's error, once an hour of the first [`ERROR_HOURS`].
+fn note_error(errors: &mut Vec<(f64, f64)>, elapsed_s: f64, report: Option<&PlanReport>) {
+    let due = errors.last().map_or(0.0, |(at, _)| at + 3600.0);
+    if let Some(error) = report.and_then(|report| report.model_error)
+        && elapsed_s + 1e-6 >= due
+        && errors.len() < ERROR_HOURS
+    {
+        errors.push((due.max(elapsed_s), error));
+    }
 }
 
 #[expect(

@@ -1,5 +1,6 @@
 //! What a run is judged by.
 
+use super::grid_event::GridScore;
 use super::money::Money;
 use super::watch::Watch;
 use crate::ledger::Totals as Books;
@@ -91,6 +92,11 @@ pub struct Run {
     pub share_of_bound: Option<f64>,
     /// The same by cooling energy, against the same bound.
     pub energy_share_of_bound: Option<f64>,
+    /// How far a grid event's target was met; `None` where there was none.
+    pub grid_event: Option<GridScore>,
+    /// Error of the model over the metered power of cooling, at the start and after each of the first hours, warm-up
+    /// included.
+    pub model_errors: Vec<f64>,
 }
 
 /// A quantity as it really was, and as the books have it, from the start of the warm-up to the end.
@@ -129,6 +135,8 @@ pub(super) struct Scored<'a> {
     pub(super) site: &'a Site,
     pub(super) watch: &'a Watch,
     pub(super) money: &'a Money,
+    pub(super) grid: Option<GridScore>,
+    pub(super) model_errors: Vec<f64>,
 }
 
 impl Scored<'_> {
@@ -186,6 +194,8 @@ impl Scored<'_> {
             cost_saving_vs_trim_respond: None,
             share_of_bound: None,
             energy_share_of_bound: None,
+            grid_event: self.grid.clone(),
+            model_errors: self.model_errors.clone(),
         }
     }
 }

@@ -172,7 +172,7 @@ pub(super) fn start_s(day: &str) -> Result<f64, WorldError> {
     Ok(f64::from(date.day_of_year() - 1) * 86_400.0)
 }
 
-fn form(file: &Path, error: &dyn std::error::Error) -> WorldError {
+pub(super) fn form(file: &Path, error: &dyn std::error::Error) -> WorldError {
     WorldError::Form {
         file: file.to_owned(),
         message: error.to_string(),
@@ -180,7 +180,7 @@ fn form(file: &Path, error: &dyn std::error::Error) -> WorldError {
 }
 
 /// A text file, plain or gzip.
-fn read(file: &Path) -> Result<String, WorldError> {
+pub(super) fn read(file: &Path) -> Result<String, WorldError> {
     let fail = |source| WorldError::Read {
         file: file.to_owned(),
         source,

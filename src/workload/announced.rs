@@ -110,7 +110,7 @@ mod tests {
             format!(r#"{{"event": "{event}", "time_ms": {time_ms}, "job": {{"id": "7", "nodes": ["r01n[01-02]"]}}}}"#);
         match parse(text.as_bytes()).unwrap() {
             Message::Change(change) => change,
-            other => panic!("{other:?}"),
+            other @ Message::Queue { .. } => panic!("{other:?}"),
         }
     }
 

@@ -52,6 +52,7 @@ fn csv(text: &str) -> Result<Vec<FinishedJob>, FeedError> {
             end_ms: ms("end_s")?,
             mean_gpu_w: row.number("mean_gpu_w")?,
             peak_gpu_w: row.number("peak_gpu_w")?,
+            ramp_s: None,
         });
     }
     Ok(jobs)
@@ -105,6 +106,7 @@ fn sacct(text: &str, zone: &TimeZone) -> Result<Vec<FinishedJob>, FeedError> {
             end_ms,
             mean_gpu_w,
             peak_gpu_w: mean_gpu_w,
+            ramp_s: None,
         });
     }
     Ok(jobs)

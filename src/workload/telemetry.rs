@@ -151,6 +151,7 @@ fn read_job(row: &Row<'_>, zone: &TimeZone) -> Result<Option<(FinishedJob, Vec<S
         end_ms,
         mean_gpu_w: 0.0,
         peak_gpu_w: 0.0,
+        ramp_s: None,
     };
     Ok(Some((job, nodes)))
 }
@@ -177,6 +178,7 @@ fn drawn(power: &Power, nodes: &[String], start_ms: i64, end_ms: i64) -> Option<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fmt::Write as _;
 
     const ACCOUNTING: &str = "JobID|User|AllocTRES|NodeList|Submit|Start|End\n\
         1|ann|gres/gpu=8|n[1-2]|1970-01-01T00:00:00|1970-01-01T00:10:00|1970-01-01T00:20:00\n\
@@ -194,7 +196,7 @@ mod tests {
                 ("n2", 4400 + 800 * i32::from(second == 900)),
                 ("n3", 1000),
             ] {
-                power += &format!("{second},{node},{watts}\n");
+                writeln!(power, "{second},{node},{watts}").unwrap();
             }
         }
         let joined = join(ACCOUNTING, &power, &TimeZone::UTC).unwrap();

@@ -82,6 +82,12 @@ pub(crate) async fn hall(token: &str) -> Hall {
     FEED_TOKEN.clone_into(&mut site.api.feed_token);
     token.clone_into(&mut site.api.operator_token);
     "shift".clone_into(&mut site.api.operator_name);
+    serve(site).await
+}
+
+/// A served site, behind the door that its settings ask for.
+pub(crate) async fn serve(site: Site) -> Hall {
+    let access = api::Access::of(&site).unwrap();
     let site = Arc::new(site);
     let (sender, requests) = mpsc::channel(4);
     let jobs = Arc::new(Jobs::default());
@@ -90,7 +96,9 @@ pub(crate) async fn hall(token: &str) -> Hall {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
-    let server = tokio::spawn(api::serve(listener, shared, async move { drop(stopped.await) }));
+    let server = tokio::spawn(api::serve(listener, shared.behind(access), async move {
+        drop(stopped.await);
+    }));
     Hall {
         site,
         address,

@@ -38,6 +38,7 @@ pub(crate) fn record(site: &Site, cycle: u64, requests: Vec<Request>) -> CycleRe
     let band = HeatBand {
         now_kw: 300.0,
         mean_kw: [310.0; HORIZONS],
+        lower_kw: [300.0; HORIZONS],
         upper_kw: [340.0; HORIZONS],
     };
     let event = |severity, code: &str, text: String| Event {
@@ -67,6 +68,8 @@ pub(crate) fn record(site: &Site, cycle: u64, requests: Vec<Request>) -> CycleRe
             cdus: vec![band; site.cdus.len()],
             racks: vec![band; site.racks.len()],
             notes: vec!["job 4712 is expected in 4 min".into()],
+            demotions: vec![],
+            covered: [None; HORIZONS],
         },
         plan: Plan {
             strategy: StrategyKind::Predictive,

@@ -1,10 +1,10 @@
-//! A small WebDriver client (W3C) for a real Chromium: what a person does with mouse and keyboard, and what the page shows.
+//! A small `WebDriver` client (W3C) for a real Chromium: what a person does with mouse and keyboard, and what the page shows.
 
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// The key of an element's reference, by the standard.
@@ -15,6 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A browser with one tab.
 pub(crate) struct Browser {
     driver: Child,
+    /// Kept open: it goes on talking.
+    _said: BufReader<ChildStdout>,
     port: u16,
     session: String,
 }
@@ -28,13 +30,15 @@ impl Browser {
             .stderr(Stdio::null())
             .spawn()
             .expect("chromedriver is missing: install chromium-driver");
-        let said = BufReader::new(driver.stdout.take().expect("its output"));
-        let port = said.lines().map_while(Result::ok).find_map(|line| {
+        let mut said = BufReader::new(driver.stdout.take().expect("its output"));
+        // It first says the port that it was asked for, 0, then the one that it has.
+        let port = said.by_ref().lines().map_while(Result::ok).find_map(|line| {
             let rest = line.split("on port ").nth(1)?;
-            rest.trim_end_matches('.').trim().parse().ok()
+            rest.trim().trim_end_matches('.').parse().ok().filter(|port| *port != 0)
         });
         let mut browser = Self {
             driver,
+            _said: said,
             port: port.expect("chromedriver says its port"),
             session: String::new(),
         };
@@ -71,10 +75,24 @@ impl Browser {
             .await
             .expect("chromedriver listens");
         stream.write_all(request.as_bytes()).await.expect("it reads");
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).await.expect("it answers");
-        let text = String::from_utf8_lossy(&answer);
-        let (_, body) = text.split_once("\r\n\r\n").expect("an HTTP answer");
+        // chromedriver keeps the connection, whatever it is asked: read as much as it says.
+        let mut reader = tokio::io::BufReader::new(stream);
+        let mut length = 0;
+        loop {
+            let mut line = String::new();
+            reader.read_line(&mut line).await.expect("it answers");
+            if line.trim().is_empty() {
+                break;
+            }
+            if let Some((name, value)) = line.split_once(':')
+                && name.eq_ignore_ascii_case("content-length")
+            {
+                length = value.trim().parse().expect("a length");
+            }
+        }
+        let mut bytes = vec![0; length];
+        reader.read_exact(&mut bytes).await.expect("its whole answer");
+        let body = std::str::from_utf8(&bytes).expect("text");
         let value: Value = serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {body}"));
         value["value"].clone()
     }
@@ -128,7 +146,7 @@ impl Browser {
     /// Waits for the first visible element of a selector whose text (or label) has `text` in it, and clicks on it.
     pub(crate) async fn click(&self, selector: &str, text: &str) {
         let find = format!(
-            "return [...document.querySelectorAll({selector:?})].find((e) => e.checkVisibility() && \
+            "return [...document.querySelectorAll({selector:?})].find((e) => (e.tagName === 'OPTION' || e.checkVisibility()) && \
              `${{e.textContent}} ${{e.getAttribute('aria-label') ?? ''}}`.includes({text:?})) ?? null"
         );
         let began = Instant::now();

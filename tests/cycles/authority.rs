@@ -131,3 +131,40 @@ fn only_a_person_raises_authority() {
         .cycle()
         .expect_authority(Authority::Full);
 }
+
+#[test]
+fn a_plan_in_advise_is_written_while_a_person_accepts_it_and_no_longer() {
+    let accept = |for_s: f64| RequestKind::AcceptPlan { zone: ZoneId(0), for_s };
+    let bench = Bench::with(|site| site.zones[0].authority = Authority::Advise)
+        .plan(PRESSURE, 100.0)
+        .run(60.0)
+        .expect_unwritten(PRESSURE)
+        .hush()
+        .ask_as(Author::Strategy(StrategyKind::Predictive), accept(600.0))
+        .ask(accept(0.0))
+        .cycle()
+        .expect_events("request_refused", 2)
+        .expect_unwritten(PRESSURE)
+        .ask(accept(600.0))
+        .cycle()
+        .expect_authority(Authority::Full)
+        .expect_events("plan_accepted", 1);
+    assert!(bench.commanded(PRESSURE).is_some());
+    bench
+        .run(900.0)
+        .expect_authority(Authority::Advise)
+        .expect_unwritten(PRESSURE)
+        .expect_events("plan_over", 1)
+        .ask(accept(600.0))
+        .cycle()
+        .expect_authority(Authority::Full)
+        .ask(RequestKind::DeclinePlan { zone: ZoneId(0) })
+        .cycle()
+        .expect_authority(Authority::Advise)
+        .expect_events("plan_declined", 1);
+    Bench::steady()
+        .hush()
+        .ask(accept(600.0))
+        .cycle()
+        .expect_events("request_refused", 1);
+}

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
-use isotherm::safety::{self, Commands, Level, SafetyReport, State};
+use isotherm::safety::{self, AskKind, Commands, Level, SafetyReport, State};
 use isotherm::site::{Authority, PointId, Site, StrategyKind, load_embedded};
 use isotherm::snapshot::{
     Author, Event, Now, Plan, PlanReport, PlanStatus, Quality, Reading, Request, RequestKind, Setpoint, Snapshot,
@@ -167,6 +167,9 @@ impl Bench {
     /// A sensor that repeats its value to the last bit; all others tremble by less than any rule here can feel.
     pub(super) fn freeze(mut self, tag: &str) -> Self {
         let id = self.id(tag);
+        let value = self.hall()[&id];
+        self.values.insert(id, value);
+        self.pinned.insert(id);
         self.frozen.insert(id);
         self
     }
@@ -199,7 +202,7 @@ impl Bench {
     }
 
     /// What is asked of others, as (kind, of whom).
-    pub(super) fn asks(&self) -> Vec<(isotherm::safety::AskKind, &str)> {
+    pub(super) fn asks(&self) -> Vec<(AskKind, &str)> {
         self.report.asks.iter().map(|ask| (ask.kind, ask.of.as_str())).collect()
     }
 
@@ -231,7 +234,7 @@ impl Bench {
     fn hall(&self) -> BTreeMap<PointId, f64> {
         let mut values = self.values.clone();
         let get = |values: &BTreeMap<PointId, f64>, tag: &str| values[&self.id(tag)];
-        let mut follow = |values: &mut BTreeMap<PointId, f64>, tag: &str, value: f64| {
+        let follow = |values: &mut BTreeMap<PointId, f64>, tag: &str, value: f64| {
             let id = self.id(tag);
             if !self.pinned.contains(&id) {
                 values.insert(id, value);

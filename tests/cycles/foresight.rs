@@ -7,7 +7,7 @@ use isotherm::site::Authority;
 #[test]
 fn facility_water_that_a_full_load_could_not_bear_is_cooled_before_it_comes() {
     Bench::steady()
-        .set("loop1.supply_temperature", 36.0)
+        .set("loop1.supply_temperature", 38.5)
         .run(60.0)
         .expect_event_about("outlook_limit", "cdu1.secondary_supply_temperature")
         .expect_level(Level::Guarded)
@@ -63,8 +63,8 @@ fn a_forecast_that_no_rack_could_give_is_out_of_its_distribution() {
 #[test]
 fn a_room_keeps_what_a_minute_without_its_unit_takes() {
     let tag = "air1.supply_air_temperature_setpoint";
-    // 125 kW into 24 m3/s x 1.19 kJ/(m3 K) x 120 s warm by 2.2 K in a minute: below the target of 30 degC all the same.
-    Bench::steady().plan(tag, 32.0).run(900.0).expect(tag, 26.0);
+    // Half of the 7 K between the air that is blown and that comes back: 29.5 of 33 degC, and the room is 4 K above it.
+    Bench::steady().plan(tag, 32.0).run(900.0).expect(tag, 25.5);
 }
 
 #[test]

@@ -229,7 +229,7 @@ fn mappings(map: Map) -> Value {
     }
 }
 
-/// The threshold of an alert: its comparison in words of Grafana, in PromQL, and its value.
+/// The threshold of an alert: its comparison in words of Grafana, in `PromQL`, and its value.
 fn threshold(alert: &Alert) -> (&'static str, char, f64) {
     match (alert.above, alert.below) {
         (Some(above), None) => ("gt", '>', above),

@@ -1,4 +1,4 @@
-//! A query in PromQL and in Flux.
+//! A query in `PromQL` and in Flux.
 
 use crate::model::{How, Over, Query};
 use std::fmt::Write as _;

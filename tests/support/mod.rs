@@ -54,14 +54,14 @@ pub(crate) async fn rig_on(mut site: Site, broker: Option<String>, disk: Arc<dyn
         comms_timeout_s: COMMS_TIMEOUT_S,
         broker,
     };
-    let hall = SimulatedHall::start(&mut site, &options).await.unwrap();
+    let hall = Box::pin(SimulatedHall::start(&mut site, &options)).await.unwrap();
     let options = Options {
         mode: Mode::Simulated,
         speed: SPEED,
         origin: Some(origin),
         disk,
     };
-    let service = start(site.clone(), options).await.unwrap();
+    let service = Box::pin(start(site.clone(), options)).await.unwrap();
     Rig { hall, service, site }
 }
 

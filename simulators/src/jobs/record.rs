@@ -89,4 +89,6 @@ pub struct FinishedJob {
     pub mean_gpu_w: f64,
     /// Largest power per GPU with its share of the node, W.
     pub peak_gpu_w: f64,
+    /// Time from the start until it first drew half of its level at work, s; `None` where it never did.
+    pub ramp_s: Option<f64>,
 }

@@ -16,6 +16,8 @@ struct Running {
     /// Energy per GPU, J, and largest power, W.
     joules: f64,
     peak_w: f64,
+    /// See [`FinishedJob::ramp_s`].
+    ramp_s: Option<f64>,
 }
 
 impl Running {
@@ -177,6 +179,7 @@ impl Scheduler {
                 end_s: now_s,
                 mean_gpu_w: r.joules / (now_s - r.start_s).max(1e-9),
                 peak_gpu_w: r.peak_w,
+                ramp_s: r.ramp_s,
             });
             self.note(EventKind::Ended, queued);
         }
@@ -237,6 +240,7 @@ impl Scheduler {
             nodes,
             joules: 0.0,
             peak_w: 0.0,
+            ramp_s: None,
         };
         let queued = self.seen(&running);
         self.running.push(running);
@@ -302,6 +306,9 @@ impl Scheduler {
                 .profile
                 .utilisation(at_s - running.start_s, hour)
                 .clamp(0.0, 1.05);
+            if running.ramp_s.is_none() && utilisation > 0.5 * running.job.profile.level {
+                running.ramp_s = Some(at_s - running.start_s);
+            }
             let (mut all_kw, mut gpus) = (0.0, 0.0);
             for part in &running.parts {
                 let (idle_kw, dynamic_kw) = self.cluster.gpu_kw(part.rack);

@@ -4,7 +4,7 @@ use super::exposition::{Exposition, flag};
 use crate::api::view::{EquipmentView, ReadingView, View};
 use crate::safety::Level;
 use crate::site::{Authority, Band, Site};
-use crate::snapshot::{HeatBand, HeatSource};
+use crate::snapshot::{Guard, HeatBand, HeatSource};
 
 pub(super) fn limits(out: &mut Exposition<'_>, site: &Site) {
     let limits = &site.limits;
@@ -225,6 +225,11 @@ pub(super) fn heat(out: &mut Exposition<'_>, view: &View) {
         |band| &band.mean_kw,
     );
     ahead(
+        "isotherm_heat_forecast_lower_kilowatts",
+        "Lower bound of the heat at a horizon.",
+        |band| &band.lower_kw,
+    );
+    ahead(
         "isotherm_heat_forecast_upper_kilowatts",
         "Upper bound of the heat at a horizon.",
         |band| &band.upper_kw,
@@ -240,5 +245,24 @@ pub(super) fn heat(out: &mut Exposition<'_>, view: &View) {
         ("feedback", HeatSource::Feedback),
     ] {
         out.sample(&[("source", name)], flag(source == view.forecast.source));
+    }
+    out.family(
+        "isotherm_forecast_guard",
+        "gauge",
+        "1 where a guard keeps the forecast a step down, 0 where not.",
+    );
+    for guard in Guard::ALL {
+        let tripped = view.forecast.demotions.iter().any(|demotion| demotion.guard == guard);
+        out.sample(&[("guard", guard.name())], flag(tripped));
+    }
+    out.family(
+        "isotherm_forecast_covered_ratio",
+        "gauge",
+        "Share of the readings of late that the interval of CDUs covered.",
+    );
+    for (horizon, covered) in horizons.iter().zip(view.forecast.covered) {
+        if let Some(covered) = covered {
+            out.sample(&[("horizon_s", horizon)], covered);
+        }
     }
 }

@@ -3,7 +3,8 @@ import { T, fill, language, languages, nameOf, speak } from "/texts.js";
 import { choices, fromShown, prefer, preference, symbol, toShown } from "/units.js";
 import { byId, h, number, say, set } from "/dom.js";
 
-const TOKEN = "isotherm-operator-token";
+// The second secret of the session; the first is a cookie that no script can read.
+const CSRF = "isotherm-csrf";
 
 export function build(site, points, units) {
   const dialog = byId("dialog");
@@ -12,7 +13,7 @@ export function build(site, points, units) {
   // A dialog with a form; `bodies` makes the requests from the form, once the operator applies it.
   function ask(title, text, fields, apply, bodies) {
     const failure = h("p", { class: "failure", role: "alert" });
-    const token = sessionStorage.getItem(TOKEN);
+    const token = sessionStorage.getItem(CSRF);
     const tokenField = h("label", {}, T.token, h("input", { name: "token", type: "password", required: true, autocomplete: "off" }), h("small", { class: "muted" }, T.tokenText));
     tokenField.hidden = Boolean(token);
     tokenField.querySelector("input").disabled = Boolean(token);
@@ -23,15 +24,15 @@ export function build(site, points, units) {
       event.preventDefault();
       const data = new FormData(form);
       submit.disabled = true;
-      const sent = data.get("token") || sessionStorage.getItem(TOKEN);
-      const answer = await all(bodies(data), sent);
+      const begun = data.get("token") ? await login(data.get("token")) : { ok: true };
+      const answer = begun.ok ? await all(bodies(data)) : begun;
       submit.disabled = false;
       if (answer.status === 401) {
-        sessionStorage.removeItem(TOKEN);
+        sessionStorage.removeItem(CSRF);
         tokenField.hidden = false;
         tokenField.querySelector("input").disabled = false;
         answer.text = T.wrongToken;
-      } else if (answer.status) sessionStorage.setItem(TOKEN, sent);
+      }
       if (!answer.ok) return say(failure, fill(T.failed, { why: answer.text }));
       dialog.close();
       toast(answer.text);
@@ -115,22 +116,34 @@ export function build(site, points, units) {
   return { asks, update: (next) => { view = next; } };
 }
 
+async function login(token) {
+  try {
+    const response = await fetch("/api/v1/session", { method: "POST", headers: { Authorization: `Bearer ${token}` } });
+    const answer = await response.json();
+    if (!response.ok) return { ok: false, status: response.status, text: answer.detail ?? response.statusText };
+    sessionStorage.setItem(CSRF, answer.csrf);
+    return { ok: true };
+  } catch {
+    return { ok: false, status: 0, text: T.unreachable };
+  }
+}
+
 // Sends one request, or several one after the other; the first that fails is what is told.
-async function all(bodies, token) {
+async function all(bodies) {
   let last = { ok: true, status: 200, text: T.nothingToDo };
   const list = Array.isArray(bodies) ? bodies : [bodies];
-  for (const answer of await Promise.all(list.map((body) => post(body, token)))) {
+  for (const answer of await Promise.all(list.map((body) => post(body)))) {
     if (!answer.ok) return answer;
     last = answer;
   }
   return last;
 }
 
-async function post(body, token) {
+async function post(body) {
   try {
     const response = await fetch("/api/v1/requests", {
       method: "POST",
-      headers: { "Content-Type": "application/json", Authorization: `Bearer ${token}` },
+      headers: { "Content-Type": "application/json", "X-CSRF-Token": sessionStorage.getItem(CSRF) ?? "" },
       body: JSON.stringify(body),
     });
     const answer = await response.json();

@@ -11,7 +11,7 @@ import { h, keyed, mass, number, quantity, say, set, when } from "/dom.js";
 const ALARMS = 6;
 
 export function build({ site, units }) {
-  const reasons = why();
+  const reasons = why(site);
   const drawing = mimic.build(site, units);
   const figures = tiles([T.itEnergy, T.coolingEnergy, T.pue, T.reused, T.costRate, T.carbonRate]);
   const asking = attention();
@@ -65,7 +65,7 @@ export function marginData(margin, site, from, to) {
 }
 
 // What the controller does and why, with the zones.
-function why() {
+function why(site) {
   const strategy = h("span", { class: "badge strategy" });
   const source = h("span", { class: "badge" });
   const sentence = h("p", { class: "sentence" });
@@ -82,7 +82,12 @@ function why() {
       set(source, "class", `badge ${forecast.source === "queue" ? "" : "warning"}`);
       say(sentence, control.sentence || T.noSentence);
       const changed = control.changes.length;
+      const target = control.load_target;
       say(notes, [
+        target ? fill(T.loadTarget, { target: quantity(target.target_kw, "kW"), now: quantity(target.measured_kw, "kW"), from: when(target.start_ms, "minute"), to: when(target.end_ms, "minute"), phase: T.loadPhase[target.phase] }) : "",
+        control.commissioning ? fill(T.commissioning, control.commissioning) : "",
+        ...control.findings.map((finding) => `${finding.subject}: ${finding.text}`),
+        ...costLines(control, site.currency),
         ...forecast.notes.filter((note) => !control.sentence.includes(note.slice(0, 20))),
         changed ? fill(changed === 1 ? T.changedOne : T.changed, { count: changed, which: `${control.changes[0].tag}, ${control.changes[0].why}` }) : "",
         control.binding.length ? fill(T.binding, { list: control.binding.join(", ") }) : "",
@@ -90,6 +95,19 @@ function why() {
       keyed(zones, states, (zone) => zone.name, zoneRow, (line, zone) => line.update(zone));
     },
   };
+}
+
+// What the plan expects to cost, what the plant as found would, and what wider limits are worth.
+function costLines(control, currency) {
+  const money = (value) => `${number(value)} ${currency}`;
+  const named = (list) => list.map(([name, value]) => `${name} ${money(value)}`).join(", ");
+  const terms = control.cost_per_h.filter(([, value]) => Math.abs(value) > 1e-9);
+  const worth = control.worth_per_h.filter(([, value]) => value > 1e-9);
+  return [
+    terms.length ? fill(T.costs, { now: money(terms.reduce((sum, [, value]) => sum + value, 0)), terms: named(terms) }) : "",
+    control.as_found_per_h === null ? "" : fill(T.asFoundCost, { money: money(control.as_found_per_h) }),
+    worth.length ? fill(T.worth, { list: named(worth) }) : "",
+  ];
 }
 
 function zoneRow({ name }) {

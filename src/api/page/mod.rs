@@ -25,6 +25,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("/parts.js", JAVASCRIPT, include_str!("parts.js")),
     ("/mimic.js", JAVASCRIPT, include_str!("mimic.js")),
     ("/actions.js", JAVASCRIPT, include_str!("actions.js")),
+    ("/login.js", JAVASCRIPT, include_str!("login.js")),
     ("/hall.js", JAVASCRIPT, include_str!("hall.js")),
     ("/cdus.js", JAVASCRIPT, include_str!("cdus.js")),
     ("/queue.js", JAVASCRIPT, include_str!("queue.js")),
@@ -59,7 +60,12 @@ pub(super) fn routes(router: Router<Shared>) -> Router<Shared> {
     let files = FILES.iter().fold(router, |router, (path, kind, content)| {
         router.route(path, get(async move || ([(header::CONTENT_TYPE, *kind)], *content)))
     });
-    files.route("/", get(index))
+    files.route("/", get(index)).route("/login", get(async || login()))
+}
+
+/// Where somebody says who they are.
+pub(super) fn login() -> Html<&'static str> {
+    Html(include_str!("login.html"))
 }
 
 async fn index(State(shared): State<Shared>) -> Response {
@@ -141,7 +147,7 @@ mod tests {
         let english = tables["en"].as_object().unwrap();
         let code: String = FILES
             .iter()
-            .filter(|(path, ..)| path.ends_with(".js"))
+            .filter(|(_, kind, _)| *kind == JAVASCRIPT)
             .map(|(.., content)| *content)
             .collect();
         let mut used = BTreeSet::new();

@@ -108,7 +108,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         submit_ms: now.wall_ms,
         time_limit_s: 3600.0 * args.limit_h.unwrap_or(0.0),
     };
-    let curves = desk.curves(now.utc_offset_s);
+    let curves = desk.curves(now);
     let mut outlook = desk.outlook(&job, &curves, now);
     if let Some(run_h) = args.run_h {
         outlook.span.end_ms = now.wall_ms.saturating_add(ms(run_h));

@@ -13,7 +13,10 @@ use serde::{Deserialize, Serialize};
 use thermo::Coolant;
 
 /// Share of a branch's open flow that is planned: the rest is authority for the valves' own loops.
-const FLOW_PLANNED: f64 = 0.75;
+const FLOW_PLANNED: f64 = 0.9;
+/// Header pressures below the one asked for that are tried: how many, and each over the one before.
+const HEADER_STEPS: u32 = 6;
+const HEADER_STEP: f64 = 0.85;
 /// What a limit missed by its own size costs per hour: more than any saving.
 const SHORT_COST: f64 = 1e6;
 /// Least price by which water is weighed against energy, per kWh: a price may be zero or negative.
@@ -95,6 +98,8 @@ pub(super) struct Trial<'a> {
     id: usize,
     ladders: Vec<Ladder<'a>>,
     header: WriteSpec,
+    /// Pumps that run now.
+    pumps: f64,
     pub equipment: Equipment<'a>,
     /// Bounds of the facility-water setpoint, degC.
     pub water: (f64, f64),
@@ -142,6 +147,7 @@ impl<'a> Trial<'a> {
             id,
             ladders: ladders.ok_or_else(|| unknown("has CDUs without setpoints"))?,
             header,
+            pumps: value(view, unit.points.pumps_running).unwrap_or(1.0),
             equipment,
             water: (write.min, write.max),
             price,
@@ -171,20 +177,16 @@ impl<'a> Trial<'a> {
         let rooms: Vec<Room> = rooms
             .map(|id| room::cheapest(self.view, self.learned, id.0, water_c, litre_kw))
             .collect();
+        let (cdus, flow_lpm, needed_kpa) = self.under_headers(cdus, &rooms, water_c);
         let mut short =
             cdus.iter().map(|cdu| cdu.short).sum::<f64>() + rooms.iter().map(|room| room.short).sum::<f64>();
-        let flow_lpm =
-            cdus.iter().map(|cdu| cdu.primary_lpm).sum::<f64>() + rooms.iter().map(|room| room.water_lpm).sum::<f64>();
-        let coils = rooms.iter().map(|room| room.header_kpa);
-        let needed_kpa =
-            cdus.iter().map(|cdu| cdu.header_kpa).chain(coils).fold(0.0, f64::max) / (FLOW_PLANNED * FLOW_PLANNED);
         short += (needed_kpa / self.header.max - 1.0).clamp(0.0, 1.0);
         short += (flow_lpm / facility::rated_flow_lpm(self.unit) - 1.0).clamp(0.0, 1.0);
         let header_kpa = needed_kpa.clamp(self.header.min, self.header.max);
         let power = Power {
             cdus_kw: cdus.iter().map(|cdu| cdu.pump_kw).sum(),
             air_kw: rooms.iter().map(|room| room.fan_kw).sum(),
-            pumps_kw: self.learned.pumps[self.id] * facility::pump_kw(self.unit, flow_lpm, header_kpa),
+            pumps_kw: self.pumps_kw(flow_lpm, header_kpa),
         };
         let (rejecting, export, costs) = self.shared(water_c, flow_lpm, &power, stages);
         OperatingPoint {
@@ -203,6 +205,61 @@ impl<'a> Trial<'a> {
             cooling_kw: power.sum() + rejecting.fans_kw + rejecting.chillers_kw,
             short: short + rejecting.short,
         }
+    }
+
+    /// The CDUs under the header pressure at which their pumps and the loop's together take least: one CDU that asks for much
+    /// pressure makes all water dearer, where warmer coolant and more of its own flow would do. Answers them, the flow of
+    /// facility water and the pressure.
+    fn under_headers(&self, cdus: Vec<CduPoint>, rooms: &[Room], water_c: f64) -> (Vec<CduPoint>, f64, f64) {
+        let planned = FLOW_PLANNED * FLOW_PLANNED;
+        let coils_lpm: f64 = rooms.iter().map(|room| room.water_lpm).sum();
+        let coils_kpa = rooms.iter().map(|room| room.header_kpa).fold(0.0, f64::max);
+        let measure = |cdus: &[CduPoint]| {
+            let flow_lpm = coils_lpm + cdus.iter().map(|cdu| cdu.primary_lpm).sum::<f64>();
+            let branch_kpa = cdus.iter().map(|cdu| cdu.header_kpa).fold(coils_kpa, f64::max);
+            let cdus_kw: f64 = cdus.iter().map(|cdu| cdu.pump_kw).sum();
+            let short: f64 = cdus.iter().map(|cdu| cdu.short).sum();
+            let header_kpa = (branch_kpa / planned).max(self.header.min);
+            let rank = cdus_kw + self.pumps_kw(flow_lpm, header_kpa) + SHORT_COST * short;
+            (rank, flow_lpm, branch_kpa)
+        };
+        let mut best = (measure(&cdus), cdus);
+        let mut cap_kpa = best.0.2;
+        for _ in 0..HEADER_STEPS {
+            cap_kpa *= HEADER_STEP;
+            if cap_kpa < coils_kpa || cap_kpa / planned < self.header.min {
+                break;
+            }
+            let under = best.1.iter().zip(&self.ladders).map(|(cdu, ladder)| {
+                if cdu.header_kpa > cap_kpa {
+                    ladder.under(cap_kpa, water_c, cdu)
+                } else {
+                    *cdu
+                }
+            });
+            let under: Vec<CduPoint> = under.collect();
+            let measured = measure(&under);
+            if measured.0 >= best.0.0 {
+                break;
+            }
+            best = (measured, under);
+        }
+        let ((_, flow_lpm, branch_kpa), cdus) = best;
+        (cdus, flow_lpm, branch_kpa / planned)
+    }
+
+    /// Power of the pumps that the skid comes to run, kW; one more where that is cheaper and stays.
+    pub(super) fn pumps_kw(&self, flow_lpm: f64, header_kpa: f64) -> f64 {
+        let count = facility::staged_pumps(self.unit, self.pumps, flow_lpm, header_kpa);
+        let kw = |count: f64| facility::pump_kw(self.unit, count, flow_lpm, header_kpa);
+        let stays = count < self.unit.nameplate.pumps as f64
+            && facility::pump_speed(self.unit, count, flow_lpm, header_kpa) > facility::STAGES.0;
+        let least = if stays {
+            kw(count).min(kw(count + 1.0))
+        } else {
+            kw(count)
+        };
+        self.learned.pumps[self.id] * least
     }
 
     /// Heat rejection, heat export and the cost of a flow of water that leaves at `water_c`.
@@ -258,7 +315,7 @@ impl<'a> Trial<'a> {
             power.air_kw += room::fan_kw(self.view, self.learned, id.0, speed);
             flow_lpm += room::cheapest(self.view, self.learned, id.0, water_c, 0.0).water_lpm;
         }
-        power.pumps_kw = self.learned.pumps[self.id] * facility::pump_kw(self.unit, flow_lpm, self.header.release);
+        power.pumps_kw = self.pumps_kw(flow_lpm, self.header.release);
         let mut all = self.equipment.stages();
         all.units = *all.units.end()..=*all.units.end();
         Some(self.shared(water_c, flow_lpm, &power, &all).2)

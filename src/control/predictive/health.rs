@@ -180,14 +180,14 @@ pub(super) fn findings(site: &Site, learned: &Learned) -> Vec<Finding> {
         } else {
             NAMED.0
         };
-        if learned.rejection_told_s[id] >= TOLD_S && learned.rejection[id] < mark {
+        if learned.rejection[id].told_s >= TOLD_S && learned.rejection[id].law.capacity < mark {
             found.push(Finding {
                 code: "heat_rejection_weak".into(),
                 subject: unit.name.clone(),
                 text: format!(
                     "its cells give off {:.0} % of what their nameplates say: fouled fill, or a cell that runs without \
                      cooling?",
-                    100.0 * learned.rejection[id]
+                    100.0 * learned.rejection[id].law.capacity
                 ),
             });
         }

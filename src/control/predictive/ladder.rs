@@ -11,14 +11,14 @@ use thermo::Coolant;
 const RUNGS: usize = 12;
 /// Horizon until which the primary side must manage the upper heat: water temperature follows in minutes, s.
 const WATER_LEAD_S: f64 = 900.0;
+/// Horizon until which the header pressure must manage the upper heat: pumps follow in seconds, s.
+const PRESSURE_LEAD_S: f64 = 60.0;
 /// Index of the horizon whose mean heat is paid for: a quarter of an hour.
 pub(super) const COST_HORIZON: usize = 2;
 const _: () = assert!(
     crate::snapshot::HORIZONS_S[COST_HORIZON] == WATER_LEAD_S,
     "both are a quarter of an hour"
 );
-/// How far the coolant itself may warm after a sudden start until the CDU's valve has followed, K.
-const SUPPLY_STEP_K: f64 = 7.0;
 /// Least distance of coolant supply and facility supply, K: less is no exchanger's approach.
 const LEAST_APPROACH_K: f64 = 0.8;
 
@@ -35,11 +35,13 @@ struct Rung {
 /// How a CDU runs at one facility-water temperature.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CduPoint {
+    /// Its place in the ladder.
+    rung: usize,
     pub supply_c: f64,
     pub pump_kw: f64,
     /// Facility water for the mean heat, L/min.
     pub primary_lpm: f64,
-    /// Header pressure with which the valve, open, manages the upper heat, kPa.
+    /// Header pressure with which the valve, open, manages the upper heat of the next minute, kPa.
     pub header_kpa: f64,
     pub binding: Option<Binding>,
     /// How far the limits cannot be kept, 0 where they can.
@@ -52,7 +54,9 @@ pub(super) struct Ladder<'a> {
     model: CduModel<'a>,
     rungs: Vec<Rung>,
     pub mean_kw: f64,
+    /// Upper heat of the time in which water changes its temperature, and of that in which pumps change its pressure.
     upper_kw: f64,
+    soon_kw: f64,
     /// Flow that even the coldest coolant lacks, as a share of the nameplate's.
     lacking: f64,
 }
@@ -66,11 +70,7 @@ impl<'a> Ladder<'a> {
         let bound = bounds(site, unit.points.secondary_supply_temperature_setpoint)?;
         let pressure = bounds(site, unit.points.secondary_differential_pressure_setpoint)?;
         let supply = &site.limits.secondary_supply_c;
-        let warmest = bound
-            .max
-            .min(supply.target - COOLANT_RESERVE_K)
-            .min(supply.critical - SUPPLY_STEP_K)
-            + slack.coolant_k;
+        let warmest = bound.max.min(supply.target - COOLANT_RESERVE_K) + slack.coolant_k;
         let coldest = bound.min.max(coldest_coolant_c(view)).min(warmest);
         let need = CduNeed::new(view, learned, cdu).widened(slack);
         let (least, most) = (
@@ -103,6 +103,10 @@ impl<'a> Ladder<'a> {
             rungs,
             mean_kw: band.mean_kw[COST_HORIZON].max(1.0),
             upper_kw: band.peak_upper_kw(WATER_LEAD_S).max(1.0),
+            soon_kw: band
+                .peak_upper_kw(PRESSURE_LEAD_S)
+                .max(band.mean_kw[COST_HORIZON])
+                .max(1.0),
             lacking,
         })
     }
@@ -110,6 +114,33 @@ impl<'a> Ladder<'a> {
     /// The cheapest temperature at a facility-water temperature, where a litre of facility water costs `litre_kw`. `hint` is
     /// the rung to start from, and is left at the one found: costs are convex along the ladder.
     pub(super) fn cheapest(&self, water_c: f64, litre_kw: f64, hint: &mut usize) -> CduPoint {
+        let Some((index, share)) = self.search(water_c, litre_kw, hint) else {
+            return self.beyond(water_c);
+        };
+        self.point(index, share, water_c)
+    }
+
+    /// The coldest of the warmer temperatures at which the CDU does with a header pressure of `cap_kpa`; where none does,
+    /// the one that needs the least.
+    pub(super) fn under(&self, cap_kpa: f64, water_c: f64, from: &CduPoint) -> CduPoint {
+        let mut best = *from;
+        for index in from.rung + 1..self.rungs.len() {
+            let Some(share) = self.primary_share(self.mean_kw, &self.rungs[index], water_c) else {
+                continue;
+            };
+            let next = self.point(index, share, water_c);
+            if next.header_kpa >= best.header_kpa {
+                break;
+            }
+            best = next;
+            if best.header_kpa <= cap_kpa {
+                break;
+            }
+        }
+        best
+    }
+
+    fn search(&self, water_c: f64, litre_kw: f64, hint: &mut usize) -> Option<(usize, f64)> {
         let top = self.rungs.len() - 1;
         let cost = |index: usize| {
             let rung = &self.rungs[index];
@@ -125,9 +156,7 @@ impl<'a> Ladder<'a> {
             index += 1;
             found = cost(index);
         }
-        let Some((mut best, mut share)) = found else {
-            return self.beyond(water_c);
-        };
+        let (mut best, mut share) = found?;
         for up in [true, false] {
             while (up && index < top) || (!up && index > 0) {
                 let next = if up { index + 1 } else { index - 1 };
@@ -138,13 +167,19 @@ impl<'a> Ladder<'a> {
             }
         }
         *hint = index;
+        Some((index, share))
+    }
+
+    fn point(&self, index: usize, share: f64, water_c: f64) -> CduPoint {
         let rung = &self.rungs[index];
         let upper = self.primary_share(self.upper_kw, rung, water_c);
+        let soon = self.primary_share(self.soon_kw, rung, water_c);
         CduPoint {
+            rung: index,
             supply_c: rung.supply_c,
             pump_kw: rung.pump_kw,
             primary_lpm: share * self.model.plate.primary_flow_lpm,
-            header_kpa: self.model.branch_kpa(upper.unwrap_or(share)),
+            header_kpa: self.model.branch_kpa(soon.unwrap_or(share)),
             binding: rung.binding,
             short: self.lacking + if upper.is_none() { 0.2 } else { 0.0 },
         }
@@ -155,6 +190,7 @@ impl<'a> Ladder<'a> {
         let rung = &self.rungs[self.rungs.len() - 1];
         let carried = self.model.plate.primary_flow_lpm * carries(Coolant::Water);
         CduPoint {
+            rung: self.rungs.len() - 1,
             supply_c: rung.supply_c,
             pump_kw: rung.pump_kw,
             primary_lpm: self.model.plate.primary_flow_lpm,

@@ -6,10 +6,10 @@ use super::model::cdu::{CduModel, CduRatios};
 use super::model::chiller::ChillerModel;
 use super::model::exchanger::transfer_units;
 use super::model::rack::chip_rise_k;
-use super::model::rejection::{Duty, Outdoors, capacity_of_speeds, fan_speed};
+use super::model::rejection::{Duty, FanLaw, Outdoors, transfer};
 use super::model::{carries, facility};
 use crate::control::{View, value};
-use crate::site::{AirUnit, Cdu, FacilityLoop, Rejection, RejectionKind, Reuse, Site};
+use crate::site::{AirUnit, Cdu, FacilityLoop, Rejection, RejectionKind, RejectionNameplate, Reuse, Site};
 use serde::{Deserialize, Serialize};
 use thermo::Coolant;
 
@@ -30,6 +30,13 @@ const ALARM: f64 = 20.0;
 
 /// What time of telling readings is counted to at most, s.
 const TOLD_MOST_S: f64 = 86_400.0;
+/// Difference of the heat on both sides of an exchanger, as a share, up to which it is taken for steady.
+const BALANCED: f64 = 0.1;
+/// Water off its setpoint up to which fans are taken for steady, K.
+const TRACKS_K: f64 = 0.4;
+/// Bounds of the growth of cells' capacity with fan speed, and the variance of log speeds that outweighs the usual growth.
+const EXPONENTS: (f64, f64) = (0.5, 1.0);
+const SPREAD: f64 = 0.03;
 /// Least cooling of a chiller's water at which its power says something, K.
 const TRIMS_K: f64 = 1.0;
 
@@ -42,10 +49,8 @@ pub(super) struct Learned {
     pub chips: Vec<f64>,
     /// Pump power of each loop over the model's.
     pub pumps: Vec<f64>,
-    /// Heat-rejection capacity of each loop's cells or dry coolers over the nameplates'.
-    pub rejection: Vec<f64>,
-    /// How long telling readings have shaped it, s.
-    pub rejection_told_s: Vec<f64>,
+    /// Each loop's cells or dry coolers.
+    pub rejection: Vec<Cells>,
     /// Compressor power of each loop's chillers over the model's.
     pub chillers: Vec<f64>,
     /// Which equipment is not what it should be.
@@ -60,8 +65,8 @@ pub(super) struct Learned {
 }
 
 impl Learned {
-    /// Takes up this cycle's measurements.
-    pub(super) fn update(&mut self, view: &View<'_>, outdoors: &Outdoors) {
+    /// Takes up this cycle's measurements; answers the time since the last, s.
+    pub(super) fn update(&mut self, view: &View<'_>, outdoors: &Outdoors) -> f64 {
         let site = view.site;
         self.fit(site);
         let elapsed_s = self
@@ -78,8 +83,8 @@ impl Learned {
         }
         for (id, unit) in site.loops.iter().enumerate() {
             learn_pumps(view, unit, &mut self.pumps[id], share);
-            if learn_rejection(view, unit, &mut self.rejection[id], outdoors, share) {
-                told(&mut self.rejection_told_s[id], share);
+            if let Some((speed, transfer)) = rejection_seen(view, unit, outdoors) {
+                self.rejection[id].learn(speed, transfer, share);
             }
             learn_chillers(view, unit, &mut self.chillers[id], outdoors, share);
         }
@@ -89,14 +94,14 @@ impl Learned {
         for (unit, demand_kw) in site.reuse.iter().zip(&mut self.demand_kw) {
             learn_demand(view, unit, demand_kw, share);
         }
+        elapsed_s
     }
 
     fn fit(&mut self, site: &Site) {
         self.cdus.resize(site.cdus.len(), CduRatios::default());
         self.chips.resize(site.racks.len(), 1.0);
         self.pumps.resize(site.loops.len(), 1.0);
-        self.rejection.resize(site.loops.len(), 1.0);
-        self.rejection_told_s.resize(site.loops.len(), 0.0);
+        self.rejection.resize(site.loops.len(), Cells::default());
         self.chillers.resize(site.loops.len(), 1.0);
         self.air_units.resize(site.air_units.len(), AirRatios::default());
         let known = self.demand_kw.len();
@@ -163,7 +168,15 @@ fn learn_cdu(view: &View<'_>, cdu: &Cdu, ratios: &mut CduRatios, share: f64) {
         flow * carries(plate.coolant),
         primary * plate.primary_flow_lpm * carries(Coolant::Water),
     );
-    let heat_kw = hot * (back - supply);
+    // Heat that enters and heat that leaves differ while temperatures move: then they tell nothing.
+    let Some(water_back) = value(view, points.primary_return_temperature) else {
+        return;
+    };
+    let (into_kw, out_kw) = (hot * (back - supply), cold * (water_back - water));
+    if (into_kw - out_kw).abs() > BALANCED * into_kw.max(out_kw) {
+        return;
+    }
+    let heat_kw = 0.5 * (into_kw + out_kw);
     let (least, most) = (hot.min(cold), hot.max(cold));
     let effectiveness = heat_kw / (least * (back - water));
     // Near 0 and 1 the number of transfer units hangs on the sensors' last digit.
@@ -209,21 +222,53 @@ fn learn_pumps(view: &View<'_>, unit: &FacilityLoop, ratio: &mut f64, share: f64
         value(view, points.power),
     ) && flow > TELLS * unit.nameplate.pump_flow_lpm
     {
-        follow(ratio, kw / facility::pump_kw(unit, flow, kpa), share);
+        let running =
+            value(view, points.pumps_running).map_or(facility::usual_pumps(unit, flow, kpa), |count| count.max(1.0));
+        follow(ratio, kw / facility::pump_kw(unit, running, flow, kpa), share);
     }
 }
 
-/// Learns from cells or dry coolers at work; answers whether the readings told something.
-fn learn_rejection(view: &View<'_>, unit: &FacilityLoop, capacity: &mut f64, outdoors: &Outdoors, share: f64) -> bool {
-    let learned = rejection_seen(view, unit, outdoors);
-    if let Some(seen) = learned {
-        follow(capacity, seen, share);
-    }
-    learned.is_some()
+/// What is learned of a loop's cells or dry coolers: capacity by a fast filter, its growth with fan speed by regression of
+/// logarithms over a day, drawn towards the usual.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub(super) struct Cells {
+    pub law: FanLaw,
+    /// How long telling readings have shaped it, s.
+    pub told_s: f64,
+    /// Means of the logarithms of fan speed and of what was asked of the cells, and their variance and covariance.
+    speed: f64,
+    asked: f64,
+    variance: f64,
+    covariance: f64,
 }
 
-/// The first stage's capacity over its nameplates', by what its fans take for the heat that it gives off.
-fn rejection_seen(view: &View<'_>, unit: &FacilityLoop, outdoors: &Outdoors) -> Option<f64> {
+impl Cells {
+    fn learn(&mut self, speed: f64, transfer: f64, share: f64) {
+        let (x, y) = (libm::log(speed), libm::log(transfer));
+        if self.told_s <= 0.0 {
+            (self.speed, self.asked) = (x, y);
+        }
+        told(&mut self.told_s, share);
+        // Early means count each reading the same; later ones forget over a day.
+        let weight = (share / SHARE_PER_S / self.told_s.max(1.0)).min(1.0);
+        let (dx, dy) = (x - self.speed, y - self.asked);
+        self.speed += weight * dx;
+        self.asked += weight * dy;
+        self.variance += weight * ((1.0 - weight) * dx * dx - self.variance);
+        self.covariance += weight * ((1.0 - weight) * dx * dy - self.covariance);
+        let usual = FanLaw::default().exponent;
+        let seen = (self.covariance + SPREAD * usual) / (self.variance + SPREAD);
+        self.law.exponent = seen.clamp(EXPONENTS.0, EXPONENTS.1);
+        follow(
+            &mut self.law.capacity,
+            transfer / libm::pow(speed, self.law.exponent),
+            share,
+        );
+    }
+}
+
+/// The mean fan speed of the first stage and what is asked of its units, where both tell something.
+fn rejection_seen(view: &View<'_>, unit: &FacilityLoop, outdoors: &Outdoors) -> Option<(f64, f64)> {
     let points = &unit.points;
     let flow = value(view, points.flow)?;
     let back = value(view, points.return_temperature)?;
@@ -231,28 +276,19 @@ fn rejection_seen(view: &View<'_>, unit: &FacilityLoop, outdoors: &Outdoors) -> 
     let reused: f64 = reuse
         .filter_map(|id| value(view, view.site.reuse[id.0].points.heat))
         .sum();
-    let (mut count, mut speed, mut leaving, mut wet, mut plate) = (0.0, 0.0, 0.0, false, None);
-    // A cell whose fan stands among running ones is lost, or just switched.
-    let running = stage(view, unit, false).filter(|cell| value(view, cell.points.running).is_some_and(|on| on >= 0.5));
-    for cell in running {
-        let seen = value(view, cell.points.fan_speed)?;
-        if seen < 0.01 {
-            continue;
-        }
-        count += 1.0;
-        speed += seen;
-        leaving += value(view, cell.points.leaving_temperature)?;
-        wet |= value(view, cell.points.spray_on).is_some_and(|on| on >= 0.5);
-        plate = Some(&cell.nameplate);
+    let cells = running_first_stage(view, unit)?;
+    let FirstStage {
+        plate,
+        count,
+        speed,
+        leaving_c,
+        wet,
+        steady,
+        ..
+    } = cells;
+    if !steady {
+        return None;
     }
-    let plate = plate?;
-    let speed = speed / count;
-    // With chillers after them the cells' own water counts; else the loop's, which all of them make together.
-    let leaving_c = if stage(view, unit, true).next().is_some() {
-        leaving / count
-    } else {
-        value(view, points.supply_temperature)?
-    };
     let heat_kw = flow * carries(Coolant::Water) * (back - leaving_c) - reused;
     // A stopped or wide-open fan says only that the water is colder, or warmer, than it can hold.
     if heat_kw / count < TELLS * plate.rated_kw || !(plate.min_speed + 0.05..0.98).contains(&speed) {
@@ -263,8 +299,68 @@ fn rejection_seen(view: &View<'_>, unit: &FacilityLoop, outdoors: &Outdoors) -> 
         leaving_c,
         flow_lpm: flow / count,
     };
-    let believed = fan_speed(plate, 1.0, duty, outdoors, wet);
-    believed.is_finite().then(|| capacity_of_speeds(believed, speed))
+    let asked = transfer(plate, duty, outdoors, wet);
+    (asked.is_finite() && asked > 0.0).then_some((speed, asked))
+}
+
+/// What a loop's cells or dry coolers do.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FirstStage<'a> {
+    pub plate: &'a RejectionNameplate,
+    /// Cells whose fans turn.
+    pub count: f64,
+    /// Their mean speed.
+    pub speed: f64,
+    /// Their water, degC.
+    pub leaving_c: f64,
+    /// Pads are wet.
+    pub wet: bool,
+    /// Power of their fans, kW.
+    pub power_kw: Option<f64>,
+    /// Their water is at its setpoint.
+    pub steady: bool,
+}
+
+/// The cells or dry coolers of a loop that run; `None` where none does or one is silent.
+pub(super) fn running_first_stage<'a>(view: &View<'a>, unit: &'a FacilityLoop) -> Option<FirstStage<'a>> {
+    let mut found: Option<FirstStage<'a>> = None;
+    // A cell whose fan stands among running ones is lost, or just switched.
+    let running = stage(view, unit, false).filter(|cell| value(view, cell.points.running).is_some_and(|on| on >= 0.5));
+    for cell in running {
+        let speed = value(view, cell.points.fan_speed)?;
+        if speed < 0.01 {
+            continue;
+        }
+        let cell_c = value(view, cell.points.leaving_temperature)?;
+        let off_k = cell_c - value(view, cell.points.supply_temperature_setpoint)?;
+        let sum = found.get_or_insert(FirstStage {
+            plate: &cell.nameplate,
+            count: 0.0,
+            speed: 0.0,
+            leaving_c: 0.0,
+            wet: false,
+            power_kw: Some(0.0),
+            steady: true,
+        });
+        sum.count += 1.0;
+        sum.speed += speed;
+        sum.leaving_c += cell_c;
+        sum.wet |= value(view, cell.points.spray_on).is_some_and(|on| on >= 0.5);
+        sum.power_kw = sum
+            .power_kw
+            .zip(value(view, cell.points.power))
+            .map(|(sum, kw)| sum + kw);
+        sum.steady &= off_k.abs() <= TRACKS_K;
+    }
+    let mut found = found?;
+    found.speed /= found.count;
+    // With chillers after them the cells' own water counts; else the loop's, which all of them make together.
+    found.leaving_c = if stage(view, unit, true).next().is_some() {
+        found.leaving_c / found.count
+    } else {
+        value(view, unit.points.supply_temperature)?
+    };
+    Some(found)
 }
 
 /// A loop's chillers, or its other heat rejection.

@@ -12,6 +12,9 @@
 //! | `health` | units and exchangers that are not what they should be |
 //! | `evaluate` | what a loop costs at a water temperature |
 //! | `choose` | the search for the cheapest point |
+//! | `commission` | step tests from which the model learns a plant |
+//! | `drift` | how well the model explains the meters |
+//! | `relief` | meeting a load target |
 //! | `worth` | what limits cost |
 //! | `what_if` | what the plant would cost with other ratios, for advice |
 //! | `report` | the reasons, for a person |
@@ -20,6 +23,8 @@
 //! needs of each CDU's flow and each room's air, so that pressure rises before heat arrives.
 
 mod choose;
+mod commission;
+mod drift;
 mod evaluate;
 mod health;
 mod ladder;
@@ -27,6 +32,7 @@ mod learn;
 mod model;
 mod need;
 mod reject;
+mod relief;
 mod report;
 mod room;
 mod staging;
@@ -34,8 +40,9 @@ pub(super) mod what_if;
 mod worth;
 
 use super::{Setpoints, Strategy, View, value};
-use crate::site::StrategyKind;
-use crate::snapshot::{Event, Finding, Plan, PlanReport, PlanStatus, Severity};
+use crate::site::{FacilityLoop, StrategyKind};
+use crate::snapshot::{Event, Finding, LoadPhase, Now, Plan, PlanReport, PlanStatus, Severity};
+use commission::{Bend, Commissioning};
 use evaluate::{OperatingPoint, Trial};
 use learn::{Learned, air_heat_kw};
 use model::air::AirModel;
@@ -43,7 +50,8 @@ use model::cdu::CduModel;
 use model::facility;
 use model::rejection::Outdoors;
 use need::{CduNeed, Slack};
-use reject::in_service;
+use reject::{Stages, in_service};
+use relief::Relief;
 use room::ROOM_RESERVE_K;
 use serde::{Deserialize, Serialize};
 use staging::Switched;
@@ -53,6 +61,8 @@ use thermo::moist_air;
 const CHOICE_S: f64 = 60.0;
 /// Time between two looks at what limits cost, s.
 const ASIDES_S: f64 = 300.0;
+/// Time over which the model's error is averaged, s.
+const DRIFT_S: f64 = 600.0;
 /// Pressure above what the flow needs, as a factor: the local loop ripples.
 const PRESSURE_RESERVE: f64 = 1.04;
 /// Supply air colder per kelvin that a room is warmer than planned.
@@ -69,6 +79,14 @@ pub(super) struct Predictive {
     chosen_mono_ms: Option<u64>,
     /// When each loop's heat rejection was last switched.
     switched: Vec<Switched>,
+    /// What each loop does about a load target; empty without one.
+    relief: Vec<Relief>,
+    /// The load target that is in force cannot be held within limits.
+    pub(super) unmet: bool,
+    /// Step tests that are under way.
+    commissioning: Option<Commissioning>,
+    /// Mean error of the model over the metered power.
+    model_error: Option<f64>,
     report: PlanReport,
     asides: report::Asides,
     /// Events that the cycle has not heard of yet.
@@ -89,7 +107,19 @@ impl Strategy for Predictive {
         if let Some(unit) = silent {
             return Err(format!("The supply temperature of {} is not known", unit.name));
         }
-        self.learned.update(view, &outdoors);
+        let elapsed_s = self.learned.update(view, &outdoors);
+        if let Some(error) = drift::error(view, &self.learned, &outdoors) {
+            let mean = self.model_error.get_or_insert(error);
+            *mean += (elapsed_s / DRIFT_S).min(1.0) * (error - *mean);
+        }
+        let bend = match &mut self.commissioning {
+            Some(tests) => tests.bend(view, &mut self.news),
+            None => None,
+        };
+        if bend.is_none() {
+            self.commissioning = None;
+        }
+        let bend = bend.unwrap_or(Bend::NONE);
         let due = self.chosen.len() != site.loops.len()
             || self
                 .chosen_mono_ms
@@ -99,27 +129,44 @@ impl Strategy for Predictive {
         }
         let mut setpoints = Setpoints::new(site);
         for (id, point) in self.chosen.iter().enumerate() {
-            put_loop(view, &self.learned, id, point, &mut setpoints);
-            self.put_cdus(view, id, point, &mut setpoints);
-            self.put_air(view, id, point, &mut setpoints);
+            let (unit, switched) = (&site.loops[id], &mut self.switched[id]);
+            let boosted_kpa = switched.boosted_kpa(view, unit, point.header_kpa);
+            let header_kpa = bend.header * switched.nudged_kpa(view, unit, boosted_kpa);
+            let asked = Asked {
+                header_kpa,
+                colder_k: bend.water_k,
+                relief: self.relief.get(id),
+            };
+            put_loop(view, &self.learned, id, point, &asked, &mut setpoints);
+            self.put_cdus(view, id, point, &bend, &mut setpoints);
+            self.put_air(view, id, point, &bend, &mut setpoints);
         }
+        let mut report = self.report.clone();
+        report.commissioning = self.commissioning.map(|tests| tests.report());
+        report.model_error = self.model_error;
         Ok(Plan {
             strategy: StrategyKind::Predictive,
             status: PlanStatus::Complete,
             setpoints: setpoints.complete(),
-            report: self.report.clone(),
+            report,
         })
     }
 }
 
 impl Predictive {
+    /// Begins step tests, or ends them.
+    pub(super) fn commission(&mut self, begin: bool, now: Now) {
+        self.commissioning = begin.then(|| Commissioning::begin(now));
+    }
+
     /// Chooses every loop's operating point anew.
     fn choose(&mut self, view: &View<'_>, outdoors: Outdoors) -> Result<(), String> {
         let last = std::mem::take(&mut self.chosen);
         self.switched.resize(view.site.loops.len(), Switched::default());
+        self.unmet = false;
         let mut chosen = Vec::with_capacity(last.len());
         for (id, unit) in view.site.loops.iter().enumerate() {
-            let trial = Trial::new(view, &self.learned, id, outdoors, &Slack::default())?;
+            let mut trial = Trial::new(view, &self.learned, id, outdoors, &Slack::default())?;
             let last = last.get(id);
             let rated_kw = unit.nameplate.pump_kw * unit.nameplate.pumps as f64;
             let litre_kw = rated_kw / facility::rated_flow_lpm(unit);
@@ -135,8 +182,12 @@ impl Predictive {
                     last,
                 );
             }
+            self.unmet |= relieve(view, id, &mut trial, &mut self.relief, &mut point);
             self.switched[id].note(last, &point, view.now);
             chosen.push(point);
+        }
+        if view.load.is_none() {
+            self.relief.clear();
         }
         let found = health::findings(view.site, &self.learned);
         let before = std::mem::replace(&mut self.learned.health.found, found.clone());
@@ -158,23 +209,24 @@ impl Predictive {
     }
 
     /// Coolant setpoints: the temperature as chosen, the pressure for the fresh forecast.
-    fn put_cdus(&self, view: &View<'_>, id: usize, point: &OperatingPoint, setpoints: &mut Setpoints<'_>) {
+    fn put_cdus(&self, view: &View<'_>, id: usize, point: &OperatingPoint, bend: &Bend, setpoints: &mut Setpoints<'_>) {
         for (cdu, supply_c) in view.site.loops[id].cdus.iter().zip(&point.supply_c) {
             let unit = &view.site.cdus[cdu.0];
             let model = CduModel::new(unit, self.learned.cdus[cdu.0]);
             // The coolant is where it is: what is warmer than planned needs more flow until it has come down.
             let now_c = value(view, unit.points.secondary_supply_temperature).map_or(*supply_c, |c| c.max(*supply_c));
             let (share, _) = CduNeed::new(view, &self.learned, cdu.0).flow_share(now_c);
-            let kpa = (model.pressure_kpa(share) * PRESSURE_RESERVE).min(f64::MAX);
+            let kpa = (bend.pressure[cdu.0 % 2] * model.pressure_kpa(share) * PRESSURE_RESERVE).min(f64::MAX);
+            let supply_c = bend.coolant_c(view, cdu.0, *supply_c);
             setpoints.put(unit.points.secondary_differential_pressure_setpoint, kpa);
-            setpoints.put(unit.points.secondary_supply_temperature_setpoint, *supply_c);
+            setpoints.put(unit.points.secondary_supply_temperature_setpoint, supply_c);
         }
     }
 
     /// Air setpoints: the fan as chosen; the air as cold as the fresh forecast needs, and colder where the room is warmer
     /// than planned. The fan does not answer a warm room: faster, it first pulls the hot aisle through a coil whose valve
     /// has yet to open.
-    fn put_air(&self, view: &View<'_>, id: usize, point: &OperatingPoint, setpoints: &mut Setpoints<'_>) {
+    fn put_air(&self, view: &View<'_>, id: usize, point: &OperatingPoint, bend: &Bend, setpoints: &mut Setpoints<'_>) {
         let planned_c = view.site.limits.room_c.target - ROOM_RESERVE_K;
         let heat_kw = air_heat_kw(view, |band| band.peak_upper_kw(AIR_LEAD_S));
         for (air, (speed, supply_c)) in view.site.loops[id].air_units.iter().zip(&point.air) {
@@ -182,16 +234,30 @@ impl Predictive {
             let model = AirModel::new(unit, self.learned.air_units[air.0]);
             let warm_k = value(view, unit.points.room_temperature).map_or(ROOM_RESERVE_K, |c| (c - planned_c).max(0.0));
             let supply_c = model.supply_c(heat_kw, *speed, planned_c).min(*supply_c) - ROOM_GAIN * warm_k;
-            setpoints.put(unit.points.fan_speed_setpoint, *speed);
+            setpoints.put(unit.points.fan_speed_setpoint, bend.air * *speed);
             setpoints.put(unit.points.supply_air_temperature_setpoint, supply_c);
         }
     }
 }
 
+/// What is asked of a loop beside its point.
+struct Asked<'a> {
+    header_kpa: f64,
+    colder_k: f64,
+    relief: Option<&'a Relief>,
+}
+
 /// Setpoints of a loop's pumps, heat rejection and heat export.
-fn put_loop(view: &View<'_>, learned: &Learned, id: usize, point: &OperatingPoint, setpoints: &mut Setpoints<'_>) {
+fn put_loop(
+    view: &View<'_>,
+    learned: &Learned,
+    id: usize,
+    point: &OperatingPoint,
+    asked: &Asked<'_>,
+    setpoints: &mut Setpoints<'_>,
+) {
     let (site, unit) = (view.site, &view.site.loops[id]);
-    setpoints.put(unit.points.differential_pressure_setpoint, point.header_kpa);
+    setpoints.put(unit.points.differential_pressure_setpoint, asked.header_kpa);
     let rejecting = &point.rejecting;
     for cell in unit.rejection.iter().map(|id| &site.rejection[id.0]) {
         setpoints.put(cell.points.enable, 0.0);
@@ -200,15 +266,91 @@ fn put_loop(view: &View<'_>, learned: &Learned, id: usize, point: &OperatingPoin
         (false, rejecting.units, rejecting.leaving_c),
         (true, rejecting.chillers, point.water_c),
     ] {
-        for (place, id) in in_service(site, unit, learned, chillers).enumerate() {
-            let cell = &site.rejection[id.0];
+        for (place, cell) in in_service(site, unit, learned, chillers).enumerate() {
+            let cell = &site.rejection[cell.0];
             setpoints.put(cell.points.enable, f64::from(u8::from(place < count)));
-            setpoints.put(cell.points.supply_temperature_setpoint, leaving_c);
+            let now_c = value(view, cell.points.leaving_temperature).or(value(view, unit.points.supply_temperature));
+            let setpoint_c = match (view.load, asked.relief, now_c) {
+                (Some(load), Some(relief), Some(now_c)) => {
+                    relief::setpoint_c(view, id, &load, relief, now_c, leaving_c)
+                }
+                _ => leaving_c,
+            };
+            setpoints.put(cell.points.supply_temperature_setpoint, setpoint_c - asked.colder_k);
         }
     }
     for (reuse, valve) in unit.reuse.iter().zip(&point.export) {
         setpoints.put(site.reuse[reuse.0].points.valve_setpoint, *valve);
     }
+}
+
+/// Bends a loop's point towards a load target; answers whether the target cannot be held within limits.
+fn relieve(
+    view: &View<'_>,
+    id: usize,
+    trial: &mut Trial<'_>,
+    known: &mut Vec<Relief>,
+    point: &mut OperatingPoint,
+) -> bool {
+    let Some(load) = view.load.filter(|load| load.phase != LoadPhase::GivenUp) else {
+        return false;
+    };
+    // Loops share a target by their sizes.
+    let sites = &view.site.loops;
+    let rated_kw = |unit: &FacilityLoop| unit.nameplate.pump_kw * unit.nameplate.pumps as f64;
+    let share = rated_kw(&sites[id]) / sites.iter().map(rated_kw).sum::<f64>();
+    let fresh = Relief {
+        usual_c: point.water_c,
+        target_kw: share * load.kw,
+    };
+    let holding = matches!(load.phase, LoadPhase::Holding | LoadPhase::Recovering);
+    match known.get_mut(id) {
+        Some(known) if holding => {
+            *known = Relief {
+                usual_c: known.usual_c,
+                ..fresh
+            }
+        }
+        Some(known) => *known = fresh,
+        None => known.push(fresh),
+    }
+    let mut hints = vec![usize::MAX; trial.cdus()];
+    let wanted_c = match load.phase {
+        LoadPhase::Precooling => {
+            let colder_k = relief::precool_k(trial, &sites[id], point, &load, share);
+            let coldest_c = trial
+                .equipment
+                .ambient_c()
+                .map_or(trial.water.0, |c| c + choose::LEAST_APPROACH_K);
+            (point.water_c - colder_k).max(coldest_c.min(point.water_c))
+        }
+        // The water is where it is; pumps and coolant are planned for that.
+        LoadPhase::Holding | LoadPhase::Recovering => {
+            value(view, sites[id].points.supply_temperature).unwrap_or(point.water_c)
+        }
+        LoadPhase::Announced | LoadPhase::GivenUp => return false,
+    };
+    let stages = Stages {
+        units: point.rejecting.units..=point.rejecting.units,
+        chillers: point.rejecting.chillers..=point.rejecting.chillers,
+    };
+    let wanted_c = wanted_c.clamp(trial.water.0, trial.water.1);
+    let bent = trial.at(wanted_c, point.litre_kw, &stages, &mut hints);
+    // Heat rejection alone may fall short of the water as it is: that is what storing means.
+    if bent.short - bent.rejecting.short > point.short - point.rejecting.short + 1e-9 {
+        return load.phase == LoadPhase::Holding;
+    }
+    let rejecting = reject::Rejecting {
+        leaving_c: point.rejecting.leaving_c,
+        ..bent.rejecting
+    };
+    let usual_c = point.water_c;
+    *point = bent;
+    if load.phase == LoadPhase::Recovering {
+        point.water_c = usual_c;
+        point.rejecting = rejecting;
+    }
+    false
 }
 
 /// What has come up and what has gone.
@@ -263,7 +405,7 @@ mod tests {
         fn a_plan_keeps_every_limit_on_its_own_model(hall in any_hall()) {
             let mut predictive = Predictive::default();
             for second in [0, 60] {
-                let view = View { site: hall.site, snapshot: &hall.snapshot, heat: &hall.heat, now: now(second) };
+                let view = View { site: hall.site, snapshot: &hall.snapshot, heat: &hall.heat, now: now(second), load: None };
                 let plan = predictive.plan(&view).unwrap();
                 let point = &predictive.chosen[0];
                 if point.short > 0.0 {

@@ -1,9 +1,10 @@
 //! What each CDU's racks need: the flow at a coolant temperature, and the heat that it must be ready for.
 
 use super::learn::Learned;
+use super::model::carries;
 use super::model::rack::{Binds, RackLimits, RackNeed, full_heat_kw};
 use crate::control::{View, value};
-use crate::site::{Limits, Site};
+use crate::site::{Cdu, Limits, Site};
 use crate::snapshot::HeatSource;
 use serde::{Deserialize, Serialize};
 use thermo::moist_air;
@@ -11,16 +12,36 @@ use thermo::moist_air;
 /// How far ahead the upper bound of a rack's heat is met at once: pumps follow in seconds, coolant in a minute, s.
 const LEAD_S: f64 = 300.0;
 /// Kept clear of a target for ripple and noise: chips, K.
-const CHIP_RESERVE_K: f64 = 1.0;
+const CHIP_RESERVE_K: f64 = 0.7;
 /// The same for coolant temperatures, K.
-pub(super) const COOLANT_RESERVE_K: f64 = 1.0;
-/// Kept clear of the critical values when a step arrives between two cycles: the coolant itself warms by a few kelvin until
-/// the CDU's valve has followed, K.
-const STEP_RESERVE_K: f64 = 4.5;
+pub(super) const COOLANT_RESERVE_K: f64 = 0.7;
+/// Kept clear of the critical values when a step arrives between two cycles, beside what the coolant itself warms, K.
+const STEP_RESERVE_K: f64 = 1.5;
 /// A rack whose upper bound stays below this share of its full heat, with the queue known, has no start coming.
 const IDLE_SHARE: f64 = 0.5;
 /// Growth of an idle rack's upper bound that a step may bring.
 const IDLE_STEP: f64 = 1.3;
+
+/// Share of a surge of the coolant's return that its supply sees before the CDU's valve has followed, of what an exchanger
+/// at rest would pass on.
+const FOLLOWS: f64 = 0.75;
+/// Kept clear of the critical coolant supply in a surge, K.
+const SURGE_RESERVE_K: f64 = 1.0;
+
+/// The share of a change of the return temperature that passes through a CDU's exchanger to its supply, by how it runs now.
+fn passed_on(view: &View<'_>, unit: &Cdu) -> f64 {
+    let points = &unit.points;
+    match (
+        value(view, points.secondary_supply_temperature),
+        value(view, points.secondary_return_temperature),
+        value(view, points.primary_supply_temperature),
+    ) {
+        (Some(supply), Some(back), Some(water)) if back > water + 1.0 => {
+            ((supply - water) / (back - water)).clamp(0.2, 1.0)
+        }
+        _ => 1.0,
+    }
+}
 
 /// Which limit of which rack asks for a CDU's flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +77,10 @@ pub(super) struct CduNeed<'a> {
     racks: Vec<(usize, RackNeed<'a>)>,
     coolant: thermo::Coolant,
     limits: RackLimits,
+    /// How far the coolant itself warms at the nameplate flow when every rack steps at once, K.
+    surge_k: f64,
+    /// Warmest coolant in such a surge, degC.
+    surge_c: f64,
 }
 
 impl<'a> CduNeed<'a> {
@@ -82,10 +107,19 @@ impl<'a> CduNeed<'a> {
             };
             (id.0, need)
         });
+        let racks: Vec<_> = racks.collect();
+        let now_kw = |rack: usize| view.heat.racks[rack].now_kw;
+        let surge_kw: f64 = racks
+            .iter()
+            .map(|(rack, need)| (need.step_kw - now_kw(*rack)).max(0.0))
+            .sum();
+        let carried = unit.nameplate.secondary_flow_lpm * carries(unit.nameplate.coolant);
         Self {
-            racks: racks.collect(),
+            racks,
             coolant: unit.nameplate.coolant,
             limits: rack_limits(&site.limits),
+            surge_k: FOLLOWS * passed_on(view, unit) * surge_kw / carried,
+            surge_c: site.limits.secondary_supply_c.critical - SURGE_RESERVE_K,
         }
     }
 
@@ -95,14 +129,28 @@ impl<'a> CduNeed<'a> {
         self.limits.step_margin_k -= slack.rack_k;
         self.limits.return_c += slack.rack_k;
         self.limits.step_return_c += slack.rack_k;
+        self.surge_c += slack.coolant_k;
         self
     }
 
     /// Share of the CDU's nameplate flow at which each of its racks keeps every limit at a coolant supply, and what binds.
     pub(super) fn flow_share(&self, supply_c: f64) -> (f64, Option<Binding>) {
-        let mut most = (0.0, None);
+        let room_k = self.surge_c - supply_c;
+        let surge = if room_k > 0.0 {
+            self.surge_k / room_k
+        } else {
+            f64::INFINITY
+        };
+        let first = self.racks.first();
+        let mut most = (
+            surge,
+            first.map(|(rack, _)| Binding {
+                rack: *rack,
+                limit: Binds::StepReadiness,
+            }),
+        );
         for (rack, need) in &self.racks {
-            let (share, limit) = need.flow_share(supply_c, self.coolant, &self.limits);
+            let (share, limit) = need.flow_share(supply_c, self.coolant, &self.limits, self.surge_k);
             if share > most.0 {
                 most = (share, Some(Binding { rack: *rack, limit }));
             }

@@ -6,7 +6,7 @@
 use super::learn::Learned;
 use super::model::carries;
 use super::model::chiller::ChillerModel;
-use super::model::rejection::{Duty, Outdoors, dry_reach, fan_kw, fan_speed, spray_l_per_h, water_l_per_h};
+use super::model::rejection::{Duty, FanLaw, Outdoors, dry_reach, fan_kw, fan_speed, spray_l_per_h, water_l_per_h};
 use crate::site::{FacilityLoop, RejectionId, RejectionKind, RejectionNameplate, Site};
 use serde::{Deserialize, Serialize};
 use std::ops::RangeInclusive;
@@ -49,7 +49,7 @@ pub(super) struct Rejecting {
 pub(super) struct Equipment<'a> {
     /// Nameplate of the first stage's units, which are alike, and how many of them are in service.
     first: Option<(&'a RejectionNameplate, usize)>,
-    capacity: f64,
+    law: FanLaw,
     chiller: Option<(ChillerModel<'a>, usize)>,
     outdoors: Outdoors,
     /// What a litre of make-up and of blowdown costs, in kWh.
@@ -113,7 +113,7 @@ impl<'a> Equipment<'a> {
         };
         Ok(Self {
             first: first.map(|plate| (plate, firsts.len())),
-            capacity: learned.rejection[id],
+            law: learned.rejection[id].law,
             chiller: chiller.zip(chillers.first()).map(|(plate, lead)| {
                 let model = ChillerModel {
                     plate,
@@ -259,10 +259,10 @@ impl<'a> Equipment<'a> {
                 leaving_c,
                 flow_lpm: flow_lpm / each,
             };
-            let mut speed = fan_speed(plate, self.capacity, duty, &self.outdoors, false);
+            let mut speed = fan_speed(plate, self.law, duty, &self.outdoors, false);
             let sprays = plate.spray && speed > dry_reach(plate);
             let (makeup_l, blowdown_l) = if sprays {
-                speed = fan_speed(plate, self.capacity, duty, &self.outdoors, true);
+                speed = fan_speed(plate, self.law, duty, &self.outdoors, true);
                 spray_l_per_h(plate, speed.min(1.0), &self.outdoors)
             } else {
                 water_l_per_h(plate, duty, &self.outdoors)

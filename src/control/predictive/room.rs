@@ -9,9 +9,9 @@ use crate::control::{View, value};
 /// Fan speeds of an air unit that are looked at.
 const AIR_SPEEDS: u32 = 8;
 /// Room air stays this far below its target, K.
-pub(super) const ROOM_RESERVE_K: f64 = 1.5;
+pub(super) const ROOM_RESERVE_K: f64 = 0.7;
 /// Warmest the room may get by a load that the fan then answers, below the target, K.
-const ROOM_PEAK_RESERVE_K: f64 = 0.5;
+const ROOM_PEAK_RESERVE_K: f64 = 0.3;
 
 /// How an air unit runs at one facility-water temperature.
 #[derive(Debug, Clone, Copy)]

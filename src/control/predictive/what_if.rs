@@ -65,7 +65,7 @@ impl Predictive {
             None => {}
             Some(Change::Exchanger(cdu, ratio)) => learned.cdus.get_mut(cdu.0)?.ua = ratio,
             Some(Change::Strainer(cdu, ratio)) => learned.cdus.get_mut(cdu.0)?.primary = ratio,
-            Some(Change::Rejection(id, ratio)) => *learned.rejection.get_mut(id.0)? = ratio,
+            Some(Change::Rejection(id, ratio)) => learned.rejection.get_mut(id.0)?.law.capacity = ratio,
             Some(Change::Bypass(cdu, share)) => aside = self.bypass(view, cdu, share)?,
         }
         let mut sum = aside;
@@ -92,7 +92,10 @@ impl Predictive {
                 .cdus
                 .get(cdu.0)
                 .map(|ratios| (ratios.primary, ratios.told.primary)),
-            Change::Rejection(id, _) => Some((*learned.rejection.get(id.0)?, *learned.rejection_told_s.get(id.0)?)),
+            Change::Rejection(id, _) => learned
+                .rejection
+                .get(id.0)
+                .map(|cells| (cells.law.capacity, cells.told_s)),
             Change::Bypass(cdu, _) => Some((bypassed(view, cdu)?, f64::INFINITY)),
         }
     }
@@ -190,7 +193,6 @@ impl Predictive {
             value(view, unit.points.flow)?,
         );
         let header_kpa = value(view, unit.points.differential_pressure)?;
-        let ratio = *self.learned.pumps.get(id.0)?;
         let cdus = unit
             .cdus
             .iter()
@@ -198,7 +200,7 @@ impl Predictive {
         let cdus_kw: f64 = cdus.sum();
         let stages = trial.equipment.stages();
         let at = |lpm: f64, kpa: f64, cdus_kw: f64| {
-            let pumps_kw = ratio * facility::pump_kw(unit, lpm.max(1.0), kpa);
+            let pumps_kw = trial.pumps_kw(lpm.max(1.0), kpa);
             let power = Power {
                 cdus_kw,
                 air_kw: 0.0,

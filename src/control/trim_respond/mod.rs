@@ -7,9 +7,11 @@
 //! | a loop's temperature | setpoints of the heat rejection | coolant above its setpoint with the valve open, rooms whose coil is at its coldest |
 //! | an air unit | supply air temperature, then fan speed | room temperature |
 //!
-//! All cells run: by the fan law many slow ones cost less than few fast ones. Heat export opens while the loop's return
+//! All cells run: by the fan law many slow ones cost less than few fast ones. Chillers trim what the cells, the economiser,
+//! leave, and are staged by part load. Heat export opens while the loop's return
 //! is warmer than the network.
 
+mod chillers;
 mod requests;
 mod reset;
 
@@ -39,6 +41,7 @@ pub(super) struct TrimRespond {
     pressures: Vec<Reset>,
     temperatures: Vec<Reset>,
     air_units: Vec<Reset>,
+    chillers: Vec<chillers::Staging>,
     report: PlanReport,
 }
 
@@ -79,6 +82,7 @@ impl TrimRespond {
         self.pressures.resize(site.loops.len(), Reset::new(START));
         self.temperatures.resize(site.loops.len(), Reset::new(START));
         self.air_units.resize(site.air_units.len(), Reset::new(START));
+        self.chillers.resize(site.loops.len(), chillers::Staging::default());
     }
 
     /// Moves every reset whose time step has passed; answers whether any stepped, and who asks.
@@ -162,6 +166,12 @@ impl Strategy for TrimRespond {
                 setpoints.put(cell.points.enable, 1.0);
                 if let Some(c) = supply_c {
                     setpoints.put(cell.points.supply_temperature_setpoint, c);
+                }
+            }
+            if let Some(c) = supply_c {
+                let on = self.chillers[id].step(view, unit, c);
+                for (place, chiller) in chillers::of(view, unit).enumerate() {
+                    setpoints.put(chiller.points.enable, f64::from(u8::from(place < on)));
                 }
             }
             for reuse in unit.reuse.iter().map(|id| &site.reuse[id.0]) {

@@ -120,8 +120,12 @@ fn an_announced_start_is_seen_on_its_racks_before_the_power_moves() {
     assert!(heat.notes[0].contains("job 1 (288 GPUs"), "{:?}", heat.notes);
     for (index, rack) in SITE.racks.iter().enumerate() {
         let band = &heat.racks[index];
-        let rise_kw = band.mean_kw[0] - band.now_kw;
+        let (loading_kw, rise_kw) = (band.mean_kw[0] - band.now_kw, band.mean_kw[1] - band.now_kw);
         assert_eq!(rise_kw > 20.0, (4..8).contains(&index), "{}: {rise_kw}", rack.name);
+        assert!(
+            loading_kw < 0.5 * rise_kw.max(1.0),
+            "it loads before it works: {loading_kw}"
+        );
     }
 }
 
@@ -137,7 +141,10 @@ fn a_start_that_does_not_come_is_no_longer_counted_on() {
         expected_start_ms: Some(wall_ms(1900.0)),
     };
     let before = rise_kw(1000.0, pending);
-    assert!(before.is_sorted(), "the chance grows with the horizon: {before:?}");
+    assert!(
+        before.windows(2).all(|pair| pair[1] > pair[0] - 0.1),
+        "the chance grows with the horizon: {before:?}"
+    );
     assert!(
         before[0] < 1e-9 && before[2] > 10.0 && before[4] > 1.5 * before[2],
         "{before:?}"
@@ -167,14 +174,23 @@ fn a_job_that_draws_less_than_predicted_is_believed_and_its_dip_is_seen_through(
         "a young job is still loading"
     );
 
+    // It checkpoints now and then.
     let mut heat = young;
-    for step in 0..360 {
-        let now = at(65.0 + 5.0 * f64::from(step));
-        heat = ask(&powers(now, power(60.0)), &running(now), &mut state);
+    for step in 0..1000_u32 {
+        let seconds = 65.0 + 5.0 * f64::from(step);
+        let kw = if [1000, 1700, 2900, 4100]
+            .iter()
+            .any(|from| (0.0..60.0).contains(&(seconds - f64::from(*from))))
+        {
+            35.0
+        } else {
+            60.0
+        };
+        heat = ask(&powers(at(seconds), power(kw)), &running(at(seconds)), &mut state);
     }
     let band = heat.racks[0];
     assert!((band.mean_kw[2] - band.now_kw).abs() < 2.0, "{band:?}");
-    let now = at(1870.0);
+    let now = at(5070.0);
     let dip = ask(&powers(now, power(35.0)), &running(now), &mut state).racks[0];
     assert!(
         dip.mean_kw[2] > band.mean_kw[2] - 3.0,
@@ -241,6 +257,8 @@ fn what_jobs_draw_in_service_teaches_the_next_of_their_kind() {
         let now = at(seconds);
         let start_ms = now.wall_ms;
         let next = queue(now, vec![job("next", 0..1, JobState::Starting { start_ms })]);
+        // What is believed of it is another matter.
+        (state.racks, state.cdus) = Default::default();
         let band = ask(&powers(now, |_| Some(30.0)), &next, state).racks[0];
         band.mean_kw[1] - band.now_kw
     };
@@ -292,7 +310,7 @@ fn memory_is_bounded_whatever_the_queue_holds() {
     let mut state = State::default();
     for round in 0..3_u32 {
         let now = at(f64::from(round));
-        let many = (0..6000_u32).map(|index| Job {
+        let many = (0..17_000_u32).map(|index| Job {
             id: format!("{round}-{index}"),
             nodes: vec!["nowhere".into()],
             ..job("", 0..0, JobState::Running { start_ms: 0 })

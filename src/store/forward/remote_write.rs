@@ -70,10 +70,11 @@ mod tests {
             value: 1.0,
             quality: Quality::Good,
         };
+        let length = |bytes: &[u8]| u8::try_from(bytes.len()).unwrap();
         let label = |name: &str, value: &str| {
-            let (n, v) = (name.len() as u8, value.len() as u8);
+            let (n, v) = (length(name.as_bytes()), length(value.as_bytes()));
             let inner = [&[0x0a, n], name.as_bytes(), &[0x12, v], value.as_bytes()].concat();
-            [vec![0x0a, inner.len() as u8], inner].concat()
+            [vec![0x0a, length(&inner)], inner].concat()
         };
         let series = [
             label("__name__", "isotherm_a"),
@@ -84,7 +85,7 @@ mod tests {
             vec![0x12, 12, 0x09, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f, 0x10, 0xac, 0x02],
         ]
         .concat();
-        let expected = [vec![0x0a, series.len() as u8], series].concat();
+        let expected = [vec![0x0a, length(&series)], series].concat();
         assert_eq!(encode("s", &[(name, sample)]), expected);
     }
 }

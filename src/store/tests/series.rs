@@ -236,8 +236,9 @@ fn figures_are_kept_beside_the_points_though_their_list_changes() {
     let mut store = open(dir.path());
     for (cycle, list) in (0..).zip(figures) {
         let each = |take: TakeFigure<'_>| {
-            list.iter()
-                .for_each(|(family, label, value)| take(family, &[("of", label)], *value));
+            for (family, label, value) in list {
+                take(family, &[("of", label)], *value);
+            }
         };
         store.append_figures(now(cycle * 5), each).unwrap();
     }

@@ -79,6 +79,21 @@ fn a_day_that_is_over_is_answered_alike_by_every_tier() {
 }
 
 #[test]
+fn a_question_that_reaches_to_the_ends_of_time_is_answered_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = open(dir.path());
+    feed(&mut store, 0..600, 10);
+    for (from_ms, to_ms) in [(i64::MIN, i64::MAX), (i64::MIN, 0), (0, i64::MAX), (i64::MAX, i64::MIN)] {
+        let counts = store
+            .series(&name(), from_ms, to_ms, 5000)
+            .iter()
+            .map(|step| step.count)
+            .sum::<u32>();
+        assert_eq!(counts, if from_ms < to_ms && to_ms > START_MS { 60 } else { 0 });
+    }
+}
+
+#[test]
 fn tiers_outlive_the_raw_samples_and_each_other_as_configured() {
     let dir = tempfile::tempdir().unwrap();
     let settings = StoreSettings {

@@ -14,5 +14,5 @@ mod flight;
 mod table;
 
 pub use campaign::{ByFault, Campaign, Day, campaign};
-pub use expect::safe_within_s;
+pub use expect::detect_within_s;
 pub use table::{Pair, Row, pairs, singles};

@@ -1,6 +1,6 @@
 //! Every fault alone, and every pair.
 
-use super::expect::safe_within_s;
+use super::expect::detect_within_s;
 use super::flight::{Flight, Seen, bench, core, difference, world};
 use crate::safety::Level;
 use crate::site::Site;
@@ -41,11 +41,11 @@ pub struct Row {
     pub detected_s: Option<f64>,
     /// The level that was entered: `normal`, `guarded`, `critical` or `failsafe`.
     pub state: Level,
-    /// Time from its beginning until it was detected and every true value was within its critical limit for good, s;
-    /// 0 where it was never noticed and never did anything.
+    /// Time from its beginning after which every true value was within its critical limit for good, s; 0 where none ever
+    /// left it.
     pub safe_s: f64,
-    /// The longest such time by the field's practice, s.
-    pub safe_within_s: Option<f64>,
+    /// The longest time to notice it by the field's practice, s.
+    pub detect_within_s: Option<f64>,
     /// Smallest true chip margin from its beginning on, K.
     pub worst_margin_k: f64,
     /// Degree-minutes beyond critical limits from its beginning on, K min.
@@ -105,7 +105,6 @@ impl<'a> Start<'a> {
             .rev()
             .find(|seen| seen.beyond_k_min > 0.0)
             .map(|seen| seen.at_s);
-        let safe = [detected, last_beyond].into_iter().flatten().reduce(f64::max);
         let first = &faults[0];
         Row {
             name: first.kind.name(),
@@ -116,8 +115,8 @@ impl<'a> Start<'a> {
                 .join(" and "),
             detected_s: detected.map(|at| at - BEGINS_S),
             state,
-            safe_s: safe.map_or(0.0, |at| at - BEGINS_S),
-            safe_within_s: safe_within_s(first.kind),
+            safe_s: last_beyond.map_or(0.0, |at| at - BEGINS_S),
+            detect_within_s: detect_within_s(first.kind),
             worst_margin_k: margin(&ill),
             limit_k_min: sum(&ill),
             limit_k_min_local: sum(&local),
@@ -134,8 +133,7 @@ fn short(target: &str) -> String {
 }
 
 /// One fault of every kind, somewhere in the plant.
-fn draw(bench: &Bench<'_>, start: &Start<'_>, seed: u64) -> Vec<Fault> {
-    let _ = bench;
+fn draw(start: &Start<'_>, seed: u64) -> Vec<Fault> {
     let mut random = Random::new(seed, 13);
     let plant = start.controlled.world.plant();
     let kinds = Kind::ALL.into_iter().filter_map(|kind| {
@@ -160,7 +158,7 @@ pub fn singles(site: &Site, seed: u64) -> Result<Vec<Row>, WorldError> {
     let core = core(site);
     let bench = bench(&core, &world(&core.site, seed, YEAR_S, 1.0)?);
     let start = Start::new(&bench, &core.site, seed)?;
-    let faults = draw(&bench, &start, seed);
+    let faults = draw(&start, seed);
     Ok(parallel(&faults, |fault| {
         start.row(std::slice::from_ref(fault), site.control.cycle_s)
     }))
@@ -174,7 +172,7 @@ pub fn pairs(site: &Site, seed: u64, alone: &[Row]) -> Result<Vec<Pair>, WorldEr
     let core = core(site);
     let bench = bench(&core, &world(&core.site, seed, YEAR_S, 1.0)?);
     let start = Start::new(&bench, &core.site, seed)?;
-    let faults = draw(&bench, &start, seed);
+    let faults = draw(&start, seed);
     let both: Vec<[Fault; 2]> = faults
         .iter()
         .enumerate()

@@ -481,9 +481,9 @@ async fn hostile_answers_are_refused_and_the_rest_goes_on() {
 fn certificates(dir: &std::path::Path) -> bool {
     std::fs::write(dir.join("names"), "subjectAltName=IP:127.0.0.1\n").unwrap();
     let commands = [
-        "req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -subj /CN=ours -days 2",
-        "req -x509 -newkey rsa:2048 -nodes -keyout other.key -out other.pem -subj /CN=other -days 2",
-        "req -newkey rsa:2048 -nodes -keyout server.key -out server.csr -subj /CN=server",
+        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout ca.key -out ca.pem -subj /CN=ours -days 2",
+        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout other.key -out other.pem -subj /CN=other -days 2",
+        "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout server.key -out server.csr -subj /CN=server",
         "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile names -out server.pem",
     ];
     commands.iter().all(|command| {

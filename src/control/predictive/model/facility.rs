@@ -7,6 +7,12 @@ use thermo::Coolant;
 
 /// Part of a pump's rated head that pipes outside the hall take at rated flow.
 const PIPE_SHARE: f64 = 0.4;
+/// Head at no flow over that at rated flow.
+const SHUT_OFF: f64 = 1.25;
+/// Speed below which the rest of the pumps take over from one, and above which one more starts: usual settings of skids.
+pub(crate) const STAGES: (f64, f64) = (0.80, 0.92);
+/// Least efficiency of a pump far from its best flow, of that at its best.
+const LEAST_EFFICIENCY: f64 = 0.2;
 
 /// Flow of a loop with all pumps at their rated point, L/min.
 pub(crate) fn rated_flow_lpm(unit: &FacilityLoop) -> f64 {
@@ -22,18 +28,48 @@ pub(crate) fn branch_kpa(site: &Site, unit: &FacilityLoop) -> f64 {
     cdus.fold(0.0, f64::max)
 }
 
-/// Power of a loop's pumps, kW: hydraulic work over the efficiencies of pump, motor and drive, of which the latter two fall
-/// steeply at small loads (Bernier and Bourret, ASHRAE Journal 41/12, 1999).
-pub(crate) fn pump_kw(unit: &FacilityLoop, flow_lpm: f64, header_kpa: f64) -> f64 {
-    let plate = &unit.nameplate;
+/// Head of the pumps, kPa: the headers' and what pipes outside the hall take.
+fn head_kpa(unit: &FacilityLoop, flow_lpm: f64, header_kpa: f64) -> f64 {
     let share = flow_lpm / rated_flow_lpm(unit);
-    let head_kpa = header_kpa + PIPE_SHARE * plate.pump_head_kpa * share * share;
-    let running = (flow_lpm / plate.pump_flow_lpm).ceil().clamp(1.0, plate.pumps as f64);
-    let load = (flow_lpm / (running * plate.pump_flow_lpm) * head_kpa / plate.pump_head_kpa).max(1e-3);
-    let speed = (head_kpa / plate.pump_head_kpa)
-        .max(0.0)
-        .sqrt()
-        .clamp(plate.pump_min_speed, 1.0);
+    header_kpa + PIPE_SHARE * unit.nameplate.pump_head_kpa * share * share
+}
+
+/// Speed at which a number of pumps makes a flow at a header pressure: affinity laws on a quadratic curve.
+pub(crate) fn pump_speed(unit: &FacilityLoop, running: f64, flow_lpm: f64, header_kpa: f64) -> f64 {
+    let plate = &unit.nameplate;
+    let each = flow_lpm / (running * plate.pump_flow_lpm);
+    let head = head_kpa(unit, flow_lpm, header_kpa) / plate.pump_head_kpa;
+    ((head + (SHUT_OFF - 1.0) * each * each) / SHUT_OFF).max(0.0).sqrt()
+}
+
+/// Pumps that a skid comes to run from `running`: lead-lag staging by speed, one after the other.
+pub(crate) fn staged_pumps(unit: &FacilityLoop, running: f64, flow_lpm: f64, header_kpa: f64) -> f64 {
+    let most = unit.nameplate.pumps as f64;
+    let mut running = running.clamp(1.0, most);
+    while running < most && pump_speed(unit, running, flow_lpm, header_kpa) > STAGES.1 {
+        running += 1.0;
+    }
+    while running > 1.0 && pump_speed(unit, running - 1.0, flow_lpm, header_kpa) < STAGES.0 {
+        running -= 1.0;
+    }
+    running
+}
+
+/// Pumps that usually run at a flow, where the skid does not say.
+pub(crate) fn usual_pumps(unit: &FacilityLoop, flow_lpm: f64, header_kpa: f64) -> f64 {
+    staged_pumps(unit, 1.0, flow_lpm, header_kpa)
+}
+
+/// Power of a number of a loop's pumps, kW: hydraulic work over the efficiencies of pump, motor and drive. The pump's falls
+/// with the square of the distance from its best flow at its speed; the others fall steeply at small loads (Bernier and
+/// Bourret, ASHRAE Journal 41/12, 1999).
+pub(crate) fn pump_kw(unit: &FacilityLoop, running: f64, flow_lpm: f64, header_kpa: f64) -> f64 {
+    let plate = &unit.nameplate;
+    let head = head_kpa(unit, flow_lpm, header_kpa) / plate.pump_head_kpa;
+    let speed = pump_speed(unit, running, flow_lpm, header_kpa).clamp(plate.pump_min_speed, 1.0);
+    let each = flow_lpm / (running * plate.pump_flow_lpm);
+    let off_best = each / speed - 1.0;
+    let load = (each * head / (1.0 - off_best * off_best).max(LEAST_EFFICIENCY)).max(1e-3);
     running * plate.pump_kw * load * drive_efficiency(1.0, 1.0) / drive_efficiency(load, speed)
 }
 
@@ -97,7 +133,7 @@ mod tests {
         let site = load_embedded("demo").unwrap().unwrap();
         let unit = &site.loops[0];
         let header = 0.6 * unit.nameplate.pump_head_kpa;
-        assert!((pump_kw(unit, rated_flow_lpm(unit), header) - 2.0 * unit.nameplate.pump_kw).abs() < 1e-9);
+        assert!((pump_kw(unit, 2.0, rated_flow_lpm(unit), header) - 2.0 * unit.nameplate.pump_kw).abs() < 1e-9);
     }
 
     #[test]

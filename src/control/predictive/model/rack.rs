@@ -7,6 +7,8 @@ use thermo::Coolant;
 
 /// Chip-to-inlet resistance over relative flow: 0.3 to 0.5 for cold plates.
 const CHIP_EXPONENT: f64 = 0.4;
+/// Steps of the search for the flow that rides through a surge.
+const SURGE_STEPS: u32 = 6;
 
 /// What bounds the flow of a rack from below.
 #[derive(Debug, Clone, Copy)]
@@ -60,8 +62,16 @@ impl Binds {
 }
 
 impl RackNeed<'_> {
-    /// Least share of the nameplate flow at a coolant supply, and which limit asks for it; infinite where no flow does.
-    pub(crate) fn flow_share(&self, supply_c: f64, coolant: Coolant, limits: &RackLimits) -> (f64, Binds) {
+    /// Least share of the nameplate flow at a coolant supply, and which limit asks for it; infinite where no flow does. A
+    /// step warms the coolant itself by `surge_k` at the nameplate flow before the CDU's valve has followed, and by more at
+    /// less flow.
+    pub(crate) fn flow_share(
+        &self,
+        supply_c: f64,
+        coolant: Coolant,
+        limits: &RackLimits,
+        surge_k: f64,
+    ) -> (f64, Binds) {
         let plate = self.plate;
         let minimum = plate.min_flow_lpm_per_kw * self.upper_kw.max(self.least_kw) / plate.flow_lpm;
         let by_return = |kw: f64, return_c: f64| {
@@ -74,9 +84,15 @@ impl RackNeed<'_> {
         };
         let warm = by_return(self.upper_kw, limits.return_c);
         let chip = self.by_chip(self.upper_kw, plate.chip_limit_c - limits.margin_k - supply_c);
+        let step_rise_k = limits.step_return_c - supply_c;
+        let step_return = if step_rise_k > 0.0 {
+            (surge_k + self.step_kw / (carries(coolant) * plate.flow_lpm)) / step_rise_k
+        } else {
+            f64::INFINITY
+        };
         let step = self
-            .by_chip(self.step_kw, plate.chip_limit_c - limits.step_margin_k - supply_c)
-            .max(by_return(self.step_kw, limits.step_return_c));
+            .by_chip_in_surge(plate.chip_limit_c - limits.step_margin_k - supply_c, surge_k)
+            .max(step_return);
         [
             (warm, Binds::ReturnTemperature),
             (chip, Binds::ChipMargin),
@@ -87,6 +103,26 @@ impl RackNeed<'_> {
             (minimum, Binds::MinimumFlow),
             |most, next| if next.0 > most.0 { next } else { most },
         )
+    }
+
+    /// The flow at which the chip's rise right after a step and the coolant's own surge stay within `rise_allowed_k`.
+    fn by_chip_in_surge(&self, rise_allowed_k: f64, surge_k: f64) -> f64 {
+        let mut share = self.by_chip(self.step_kw, rise_allowed_k);
+        if !share.is_finite() || share <= 0.0 || surge_k <= 0.0 {
+            return share;
+        }
+        let rise_k = self.chip_ratio * chip_rise_k(self.plate, self.step_kw, 1.0);
+        // Newton's method on a convex falling sum from the left: it never overshoots.
+        for _ in 0..SURGE_STEPS {
+            let chip_k = rise_k * libm::pow(share, -CHIP_EXPONENT);
+            let beyond_k = chip_k + surge_k / share - rise_allowed_k;
+            let slope = CHIP_EXPONENT * chip_k / share + surge_k / (share * share);
+            share += (beyond_k / slope).max(0.0);
+            if beyond_k < 0.01 {
+                break;
+            }
+        }
+        share
     }
 
     fn by_chip(&self, heat_kw: f64, rise_allowed_k: f64) -> f64 {
@@ -129,24 +165,24 @@ mod tests {
             let need = |kw: f64| RackNeed {
                 plate: &site.racks[0].nameplate, chip_ratio: 1.0, upper_kw: kw, step_kw: kw, least_kw: 26.0,
             };
-            let flow = |c: f64, kw: f64| need(kw).flow_share(c, Coolant::Pg25, &LIMITS).0;
+            let flow = |c: f64, kw: f64| need(kw).flow_share(c, Coolant::Pg25, &LIMITS, 2.0).0;
             prop_assert!(flow(supply + more, heat) >= flow(supply, heat));
             prop_assert!(flow(supply, heat + more) >= flow(supply, heat));
         }
 
         #[test]
-        fn the_flow_asked_for_keeps_every_limit(supply in 20.0..38.0f64, heat in 30.0..104.0f64, ratio in 0.8..1.2f64) {
+        fn the_flow_asked_for_keeps_every_limit(supply in 20.0..38.0f64, heat in 30.0..104.0f64, ratio in 0.8..1.2f64, surge in 0.0..4.0f64) {
             let site = load_embedded("demo").unwrap().unwrap();
             let plate = &site.racks[0].nameplate;
             let need = RackNeed { plate, chip_ratio: ratio, upper_kw: heat, step_kw: 104.4, least_kw: 26.0 };
-            let (share, _) = need.flow_share(supply, Coolant::Pg25, &LIMITS);
+            let (share, _) = need.flow_share(supply, Coolant::Pg25, &LIMITS, surge);
             prop_assume!(share.is_finite());
             let lpm = share * plate.flow_lpm;
             let margin = |kw: f64| plate.chip_limit_c - supply - ratio * chip_rise_k(plate, kw, share);
             let back = |kw: f64| supply + kw / (carries(Coolant::Pg25) * lpm);
             prop_assert!(lpm >= 0.9 * heat - 1e-6);
-            prop_assert!(margin(heat) >= LIMITS.margin_k - 1e-6 && margin(104.4) >= LIMITS.step_margin_k - 1e-6);
-            prop_assert!(back(heat) <= LIMITS.return_c + 1e-6 && back(104.4) <= LIMITS.step_return_c + 1e-6);
+            prop_assert!(margin(heat) >= LIMITS.margin_k - 1e-6 && margin(104.4) - surge / share >= LIMITS.step_margin_k - 0.02);
+            prop_assert!(back(heat) <= LIMITS.return_c + 1e-6 && back(104.4) + surge / share <= LIMITS.step_return_c + 1e-6);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::carries;
 use crate::site::{RejectionKind, RejectionNameplate};
+use serde::{Deserialize, Serialize};
 use thermo::Coolant;
 use thermo::moist_air::clamped::{humidity_ratio, saturated_enthalpy_kj_kg};
 
@@ -9,7 +10,8 @@ use thermo::moist_air::clamped::{humidity_ratio, saturated_enthalpy_kj_kg};
 const FAN_EXPONENT: f64 = 2.7;
 /// Transfer of a tower over water and air flow (Braun: number of transfer units falls with the flow ratio to 0.6).
 const WATER_EXPONENT: f64 = 0.4;
-const AIR_EXPONENT: f64 = 0.6;
+/// Usual growth of a unit's capacity with fan speed: 0.6 where transfer limits it, 1 where the air does.
+const AIR_EXPONENT: f64 = 0.75;
 /// Heat of evaporation near 30 degC, kWh/kg.
 const EVAPORATION_KWH_KG: f64 = 2430.0 / 3600.0;
 /// Share of the circulating water that drifts past modern eliminators (0.0005 to 0.002 %).
@@ -43,9 +45,32 @@ impl Duty {
     }
 }
 
-/// Fan speed at which a tower cell or dry cooler does its duty, before limits; infinite where none does. `capacity` is the
-/// learned capacity over the nameplate's; `wet` are a dry cooler's pads.
-pub(crate) fn fan_speed(plate: &RejectionNameplate, capacity: f64, duty: Duty, outdoors: &Outdoors, wet: bool) -> f64 {
+/// What has been learned of a loop's cells or dry coolers: capacity at full fan speed over the nameplates', and its growth
+/// with fan speed.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct FanLaw {
+    pub capacity: f64,
+    pub exponent: f64,
+}
+
+impl Default for FanLaw {
+    fn default() -> Self {
+        Self {
+            capacity: 1.0,
+            exponent: AIR_EXPONENT,
+        }
+    }
+}
+
+/// Fan speed at which a tower cell or dry cooler does its duty, before limits; infinite where none does. `wet` are a dry
+/// cooler's pads.
+pub(crate) fn fan_speed(plate: &RejectionNameplate, law: FanLaw, duty: Duty, outdoors: &Outdoors, wet: bool) -> f64 {
+    libm::pow(transfer(plate, duty, outdoors, wet) / law.capacity, 1.0 / law.exponent)
+}
+
+/// What a duty asks of a unit, over what the nameplate gives at full fan speed and the same flow; infinite where the air is
+/// too warm for it.
+pub(crate) fn transfer(plate: &RejectionNameplate, duty: Duty, outdoors: &Outdoors, wet: bool) -> f64 {
     let rated_range_k = plate.rated_kw / (plate.flow_lpm * carries(Coolant::Water));
     let range_k = duty.range_k();
     let (drive, rated_drive) = match plate.kind {
@@ -71,8 +96,7 @@ pub(crate) fn fan_speed(plate: &RejectionNameplate, capacity: f64, duty: Duty, o
         return f64::INFINITY;
     }
     let flow = (duty.flow_lpm / plate.flow_lpm).max(0.05);
-    let transfer = (duty.heat_kw / plate.rated_kw) * (rated_drive / drive) / capacity;
-    libm::pow(transfer / libm::pow(flow, WATER_EXPONENT), 1.0 / AIR_EXPONENT)
+    (duty.heat_kw / plate.rated_kw) * (rated_drive / drive) / libm::pow(flow, WATER_EXPONENT)
 }
 
 /// How much colder pads make the air, K.
@@ -91,11 +115,6 @@ pub(crate) fn spray_l_per_h(plate: &RejectionNameplate, speed: f64, outdoors: &O
     let air = speed * plate.flow_lpm * carries(Coolant::Water);
     let evaporation = air * pads_cool_k(outdoors) / EVAPORATION_KWH_KG;
     ((1.0 + PAD_BLEED) * evaporation, PAD_BLEED * evaporation)
-}
-
-/// The change of capacity that explains a fan speed other than the one believed.
-pub(crate) fn capacity_of_speeds(believed: f64, seen: f64) -> f64 {
-    libm::pow(believed / seen, AIR_EXPONENT)
 }
 
 /// Fan power at a speed, kW.
@@ -150,7 +169,7 @@ mod tests {
         let site = load_embedded("demo").unwrap().unwrap();
         let plate = &site.rejection[0].nameplate;
         let (duty, outdoors) = design(plate);
-        assert!((fan_speed(plate, 1.0, duty, &outdoors, false) - 1.0).abs() < 1e-9);
+        assert!((fan_speed(plate, FanLaw::default(), duty, &outdoors, false) - 1.0).abs() < 1e-9);
         assert!((fan_kw(plate, 1.0) - plate.power_kw).abs() < 1e-9);
     }
 
@@ -163,7 +182,8 @@ mod tests {
             heat_kw: 0.5 * duty.heat_kw,
             ..duty
         };
-        let power = |duty, outdoors: &Outdoors| fan_kw(plate, fan_speed(plate, 1.0, duty, outdoors, false));
+        let power =
+            |duty, outdoors: &Outdoors| fan_kw(plate, fan_speed(plate, FanLaw::default(), duty, outdoors, false));
         assert!(
             power(
                 Duty {
