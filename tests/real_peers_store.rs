@@ -1,7 +1,7 @@
 //! Forwarding to a real `VictoriaMetrics`: an outage of a day, restarts and kills of both sides, everything sent twice.
 //! Run by `cargo test --test real_peers_store -- --ignored`; without Debian's `victoria-metrics` it fails and says so.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
 
 use isotherm::site::{ForwardProtocol, ReadBack, Site, StoreSettings, load_embedded};
 use isotherm::snapshot::Quality;

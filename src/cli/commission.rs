@@ -11,11 +11,13 @@ use crate::service;
 use crate::site::{Authority, PointId, Site, StrategyKind};
 use crate::snapshot::{Author, Plan, PlanReport, PlanStatus, Quality, Request, RequestKind, Setpoint, Snapshot};
 use std::path::PathBuf;
-use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
 
 /// Cycles that safety may take until every zone is at its normal level and the devices answer the heartbeat.
 const SETTLE_CYCLES: u32 = 24;
+
+/// Time between two looks at the readings, s.
+const LOOK_S: f64 = 0.2;
 
 /// Arguments of `isotherm commission`.
 #[derive(Debug, clap::Args)]
@@ -72,7 +74,10 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         };
     }
     let runtime = service::runtime().map_err(|error| Failure::of("start the runtime", &error))?;
-    let report = runtime.block_on(commission(site, args, &setpoints))?;
+    let report = runtime.block_on(async {
+        let live = Live::start(site)?;
+        Ok(commission(live, args, &setpoints).await)
+    })?;
     let signature = args.sign.as_ref().map(|name| Signature {
         name: name.clone(),
         at: jiff::Timestamp::now().to_string(),
@@ -110,13 +115,11 @@ fn setpoints(site: &Site, tags: &[String], band: Option<f64>) -> Result<Vec<(Poi
     chosen.collect()
 }
 
-async fn commission(site: Site, args: &Args, setpoints: &[(PointId, f64)]) -> Result<Report, Failure> {
-    let wait = |seconds: f64| Duration::try_from_secs_f64(seconds).map_err(|error| Failure::of("wait so long", &error));
-    let live = Live::start(site)?;
+async fn commission(live: Live, args: &Args, setpoints: &[(PointId, f64)]) -> Report {
     let mut watch = Watch::new(&live.site);
-    let deadline = Instant::now() + wait(args.watch)?;
-    while Instant::now() < deadline {
-        sleep(Duration::from_millis(200)).await;
+    let look = live.real(LOOK_S);
+    while watch.seconds() < args.watch {
+        sleep(look).await;
         watch.take(&live.snapshot());
     }
     let troubles: Vec<_> = live
@@ -136,7 +139,7 @@ async fn commission(site: Site, args: &Args, setpoints: &[(PointId, f64)]) -> Re
         let author = Author::Operator(args.sign.clone().unwrap_or_default());
         let mut stepper = Stepper::new(&live, author);
         for (point, band) in setpoints {
-            for step in stepper.step(*point, *band, wait(args.hold)?).await {
+            for step in stepper.step(*point, *band, args.hold).await {
                 println!("{}", step.finding().seen);
                 report.steps.push(step.finding());
             }
@@ -144,7 +147,7 @@ async fn commission(site: Site, args: &Args, setpoints: &[(PointId, f64)]) -> Re
         stepper.release();
     }
     live.field.shutdown().await;
-    Ok(report)
+    report
 }
 
 /// Cycles of safety alone, with a plan of our own: everything stays as it is, but for the one that is stepped.
@@ -169,7 +172,7 @@ impl<'a> Stepper<'a> {
     async fn cycle(&mut self, wanted: Option<(PointId, f64)>) -> (Snapshot, SafetyReport) {
         sleep_until(self.due).await;
         let site = &self.live.site;
-        self.due = Instant::now() + Duration::from_secs_f64(site.control.cycle_s);
+        self.due = Instant::now() + self.live.real(site.control.cycle_s);
         let snapshot = self.live.snapshot();
         let now = snapshot.now;
         let facts = safety::assess(site, &snapshot, &mut self.state, now);
@@ -192,7 +195,7 @@ impl<'a> Stepper<'a> {
     }
 
     /// A step up, and back to where it was.
-    async fn step(&mut self, point: PointId, band: f64, hold: Duration) -> Vec<Step> {
+    async fn step(&mut self, point: PointId, band: f64, hold_s: f64) -> Vec<Step> {
         let site = &self.live.site;
         let spec = site.spec(point);
         let tag = spec.tag.clone();
@@ -216,23 +219,23 @@ impl<'a> Stepper<'a> {
         } else {
             found - band
         };
-        let there = self.go(point, found, to, hold).await;
-        let back = self.go(point, to, found, hold).await;
+        let there = self.go(point, found, to, hold_s).await;
+        let back = self.go(point, to, found, hold_s).await;
         vec![there, back]
     }
 
-    async fn go(&mut self, point: PointId, from: f64, to: f64, hold: Duration) -> Step {
+    async fn go(&mut self, point: PointId, from: f64, to: f64, hold_s: f64) -> Step {
         let site = &self.live.site;
         let spec = site.spec(point);
         let process = process_tag(&spec.tag).and_then(|tag| site.point(&tag));
         let mut step = broken(spec.tag.clone(), from, to, "");
         step.aborted = None;
-        let began = Instant::now();
-        while began.elapsed() < hold {
+        let began_ms = self.live.now().mono_ms;
+        while self.live.now().seconds_since(began_ms) < hold_s {
             let (snapshot, report) = self.cycle(Some((point, to))).await;
             let value = process.and_then(|process| good(&snapshot, process));
             step.samples
-                .push((began.elapsed().as_secs_f64(), good(&snapshot, point), value));
+                .push((snapshot.now.seconds_since(began_ms), good(&snapshot, point), value));
             step.aborted = trouble(&report, spec.zone.0);
             if step.aborted.is_some() {
                 break;

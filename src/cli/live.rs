@@ -7,6 +7,7 @@ use crate::site::Site;
 use crate::snapshot::{Now, Snapshot};
 use jiff::tz::TimeZone;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The links to a plant, and the clock.
 pub(super) struct Live {
@@ -31,6 +32,11 @@ impl Live {
 
     pub(super) fn now(&self) -> Now {
         self.clock.now()
+    }
+
+    /// Real time for a span of plant time.
+    pub(super) fn real(&self, plant_s: f64) -> Duration {
+        self.clock.real(plant_s)
     }
 
     pub(super) fn snapshot(&self) -> Snapshot {

@@ -28,6 +28,15 @@ pub(super) fn check(site: &Site, watch: &Watch) -> Vec<Finding> {
     findings
 }
 
+/// A disagreement that a known cause explains is a failure; another may be a plant that is not steady, or a sensor.
+fn disagreement(subject: &str, seen: String, likely: Option<String>) -> Finding {
+    if likely.is_some() {
+        return Finding::new(Mark::Fail, subject, seen).because(likely);
+    }
+    let why = "the plant is not steady, or a sensor is off; watch again at a steady load";
+    Finding::new(Mark::Look, subject, seen).because(Some(why.to_owned()))
+}
+
 /// Heat that a flow takes up, kW.
 fn heat(coolant: Coolant, flow: f64, from_c: f64, to_c: f64) -> f64 {
     flow * coolant.kw_per_lpm_k(f64::midpoint(from_c, to_c)) * (to_c - from_c)
@@ -51,7 +60,7 @@ fn rack(rack: &Rack, coolant: Coolant, watch: &Watch) -> Option<Finding> {
     Some(if agree(power, taken) {
         Finding::new(Mark::Pass, &rack.name, seen)
     } else {
-        Finding::new(Mark::Fail, &rack.name, seen).because(causes::of_heat(taken / power))
+        disagreement(&rack.name, seen, causes::of_heat(taken / power))
     })
 }
 
@@ -127,7 +136,7 @@ fn judge(name: &str, told: &[(&str, f64)]) -> Finding {
         let cause = causes::of_heat(heat / truth)?;
         Some(format!("{who}: {cause}"))
     });
-    Finding::new(Mark::Fail, name, seen).because(likely)
+    disagreement(name, seen, likely)
 }
 
 /// A loop's headers against the CDUs that hang on them.
@@ -151,7 +160,7 @@ fn facility_loop(site: &Site, facility_loop: &FacilityLoop, watch: &Watch) -> Ve
             Finding::new(Mark::Pass, &facility_loop.name, seen)
         } else {
             let likely = swapped.then(|| "supply and return are swapped".to_owned());
-            Finding::new(Mark::Fail, &facility_loop.name, seen).because(likely)
+            disagreement(&facility_loop.name, seen, likely)
         });
     }
     let flows = facility_loop
@@ -164,7 +173,7 @@ fn facility_loop(site: &Site, facility_loop: &FacilityLoop, watch: &Watch) -> Ve
         && total < (1.0 - AGREE) * parts
     {
         let seen = format!("flows {total:.0} L/min, and its CDUs take {parts:.0} L/min of it");
-        findings.push(Finding::new(Mark::Fail, &facility_loop.name, seen).because(causes::of_heat(total / parts)));
+        findings.push(disagreement(&facility_loop.name, seen, causes::of_heat(total / parts)));
     }
     findings
 }

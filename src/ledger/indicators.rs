@@ -33,7 +33,7 @@ pub struct Indicators {
     pub wue_l_per_kwh: Option<f64>,
     /// The same with the water of generation.
     pub wue_source_l_per_kwh: Option<f64>,
-    /// Efficiency score of a site, 0 to 100: see [`green_metric`].
+    /// Efficiency score of a site, 0 to 100: see `green_metric`.
     pub green_metric: Option<f64>,
 }
 

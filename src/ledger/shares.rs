@@ -102,7 +102,7 @@ pub(super) struct Shares {
 
 /// The name of what fell on GPUs without a job, among the tenants.
 pub const IDLE: &str = "(idle)";
-/// The name under which tenants beyond the first [`TENANTS`] are counted together: names are foreign text, and each is a
+/// The name under which tenants beyond the first 200 are counted together: names are foreign text, and each is a
 /// series in a database.
 pub const OTHERS: &str = "(others)";
 const TENANTS: usize = 200;

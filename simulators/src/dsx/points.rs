@@ -143,6 +143,15 @@ fn cdu(points: &mut Vec<BmsPoint>, integration: &str) {
         false,
         Kind::Value(30.0),
     );
+    // How long the BMS waits for the integration's heartbeat before it takes its own value back.
+    add(
+        "GenericPoint",
+        "cdu1/comms_timeout",
+        &["CommsTimeout"],
+        "s",
+        false,
+        Kind::Value(30.0),
+    );
     let setpoint = add(
         "LiquidTemperature",
         "cdu1/secondary/supply_sp",
