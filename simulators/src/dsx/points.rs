@@ -70,6 +70,7 @@ pub fn hall(integration: &str) -> Vec<BmsPoint> {
     points
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of points")]
 fn cdu(points: &mut Vec<BmsPoint>, integration: &str) {
     let mut add = |kind: &str, path: &str, areas: &[&str], unit: &str, setpoint: bool, what: Kind| {
         let mut metadata = json!({ "objectType": "CDU", "pointType": kind, "objectName": "CDU 1", "objectId": "cdu1",
