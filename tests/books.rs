@@ -20,6 +20,8 @@ fn a_trials_books_are_within_class_and_close() {
         seed: 1,
         strategies: vec!["trim_respond".parse().unwrap()],
         disturbance: Disturbance::default(),
+        commission: false,
+        grid_event: None,
         model: None,
     };
     let mut pages: Vec<Page> = Vec::new();
