@@ -112,7 +112,8 @@ async fn points_are_found_by_their_metadata_and_requests_follow_the_handshake() 
     hall.until("authority is lowered", 26.0, |hall| {
         let asked = hall.rig.field.take_requests();
         let lowered = |request: &Request| {
-            matches!(&request.author, Author::Bus(why) if why.contains("kicked us out"))
+            matches!(&request.author, Author::Bus(_))
+                && request.why.contains("kicked us out")
                 && matches!(request.kind, RequestKind::SetAuthority { .. })
         };
         asked.iter().any(lowered)

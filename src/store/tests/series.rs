@@ -125,7 +125,8 @@ fn a_reading_seen_twice_is_kept_once_and_bad_ones_do_not_count() {
         last: max,
     };
     let one = value(0, 1);
-    assert_eq!(all(0), [bucket(1, 0, one, one, one)]);
+    // It held from its time to the newest of the store.
+    assert_eq!(all(0), [bucket(1, 3, one, one, one)]);
     let (low, high) = (value(3, 1), value(3, 1) + 2.0);
     assert_eq!(all(3), [bucket(2, 3, low.midpoint(high), low, high)]);
     assert_eq!(store.series(&name(&site, 0), to_ms, from_ms, 10), []);
