@@ -205,6 +205,10 @@ impl Look<'_> {
         let asked = self.of(setpoint);
         let stood_s = self.troubles.same_s(setpoint, asked, self.dt_s);
         let found = self.of(id(points.secondary_differential_pressure));
+        // A CDU that gives its rated flow lacks nothing: more was asked for than its pumps have.
+        let starved = self
+            .of(id(points.secondary_flow))
+            .is_none_or(|lpm| lpm < LOW.0 * cdu.nameplate.secondary_flow_lpm);
         let ratio = found.zip(asked).map(|(kpa, asked)| kpa / asked.max(1.0));
         let duty = Duty {
             level: Level::Failsafe,
@@ -218,7 +222,7 @@ impl Look<'_> {
                 asked.unwrap_or(f64::NAN)
             )
         };
-        let low = ratio.map(|ratio| ratio < LOW.0);
+        let low = ratio.map(|ratio| starved && ratio < LOW.0);
         self.settle(Code::LowFlow, cdu.device, low, LOW.1, Some(index), duty, text);
         let told = self.told(Code::LowPressure, cdu.device);
         let collapsed = ratio.map(|ratio| ratio < COLLAPSED.0 && (told || stood_s > COLLAPSED.1));

@@ -316,7 +316,7 @@ async fn a_schedulers_script_may_announce_and_nothing_else() {
         .is_problem(413, "compact");
     hall.post(Some(FEED_TOKEN), r#"{"kind": "stop"}"#)
         .await
-        .is_problem(401, "operator's");
+        .is_problem(401, "nobody's");
 }
 
 #[tokio::test]

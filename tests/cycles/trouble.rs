@@ -20,6 +20,7 @@ fn a_valve_that_stands_still_while_its_temperature_is_off_is_stuck() {
 fn pressure_that_does_not_come_cools_the_coolant_instead() {
     Bench::steady()
         .set("cdu1.secondary_differential_pressure", 85.0)
+        .set("cdu1.secondary_flow", 500.0)
         .run(90.0)
         .expect_level(Level::Normal)
         .run(20.0)
@@ -27,6 +28,16 @@ fn pressure_that_does_not_come_cools_the_coolant_instead() {
         .expect_level(Level::Failsafe)
         .expect(PRESSURE, 220.0)
         .expect(SUPPLY, 18.0);
+}
+
+/// At most cooling more pressure is asked for than the pumps have: that is no trouble, or boot would never end.
+#[test]
+fn a_cdu_that_gives_its_rated_flow_lacks_no_pressure() {
+    Bench::steady()
+        .set("cdu1.secondary_differential_pressure", 85.0)
+        .set("cdu1.secondary_flow", 640.0)
+        .run(200.0)
+        .expect_events("low_flow", 0);
 }
 
 #[test]
@@ -54,6 +65,7 @@ fn coolant_that_misses_the_racks_is_told() {
 
 #[test]
 fn a_supply_that_stays_too_warm_cools_the_facility_water() {
+    // Far from its limit it is told and no more.
     Bench::steady()
         .set("cdu1.secondary_supply_temperature", 28.0)
         .run(100.0)
@@ -61,6 +73,11 @@ fn a_supply_that_stays_too_warm_cools_the_facility_water() {
         .run(30.0)
         .expect_event_about("high_supply", "cdu1")
         .run(60.0)
+        .expect(LOOP_PRESSURE, 150.0);
+    Bench::steady()
+        .set("cdu1.secondary_supply_temperature", 38.0)
+        .run(190.0)
+        .expect_event_about("high_supply", "cdu1")
         .expect(LOOP_PRESSURE, 250.0);
 }
 

@@ -1,9 +1,11 @@
 //! Prometheus remote write 1.0: a protobuf message of four kinds, packed with Snappy.
 //!
-//!     WriteRequest { repeated TimeSeries timeseries = 1 }
-//!     TimeSeries { repeated Label labels = 1; repeated Sample samples = 2 }
-//!     Label { string name = 1; string value = 2 }
-//!     Sample { double value = 1; int64 timestamp = 2 }
+//! ```text
+//! WriteRequest { repeated TimeSeries timeseries = 1 }
+//! TimeSeries { repeated Label labels = 1; repeated Sample samples = 2 }
+//! Label { string name = 1; string value = 2 }
+//! Sample { double value = 1; int64 timestamp = 2 }
+//! ```
 
 use super::Row;
 use crate::store::Sample;
