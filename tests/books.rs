@@ -1,7 +1,6 @@
 //! The books of a trial: within the meters' class of what the plant really used, and closing.
 
 #![cfg(feature = "sim")]
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use isotherm::ledger::{IDLE, Page};
 use isotherm::report::{Period, gather, make, span};

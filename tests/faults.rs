@@ -1,7 +1,5 @@
 //! Faults by chance on the simulated hall: never less safe with the controller than without it.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
 use isotherm::safety::Level;
 use isotherm::site::load_embedded;
 use isotherm::trial::faults::{campaign, singles};

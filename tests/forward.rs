@@ -1,6 +1,6 @@
 //! Forwarding against a small server of the test's own, which can be slow, wrong, full, or silent about what it drops.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use flate2::read::GzDecoder;
 use isotherm::site::{ForwardProtocol, ReadBack, Site, StoreSettings, load_embedded};

@@ -2,13 +2,14 @@
 //! on loopback. Run as root by `cargo test --test real_peers_slurm -- --ignored`; what is not installed is said to be
 //! missing and fails.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 use isotherm::api::{self, JobDesk, Mode};
 use isotherm::jobs::Outlooks;
 use isotherm::site::{Secret, Site, WorkloadSettings, load_embedded};
 use isotherm::snapshot::{JobState, Now};
 use isotherm::workload::{Events, Feed, NowFn};
+use std::fmt::Write as _;
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
@@ -32,7 +33,7 @@ struct Cluster {
     dir: PathBuf,
     controller: Option<Running>,
     _munge: Running,
-    _nodes: Vec<Running>,
+    nodes: Vec<Running>,
 }
 
 fn free_port() -> u16 {
@@ -58,7 +59,7 @@ fn write(path: &Path, text: &str, mode: u32) {
 
 fn secret(path: &Path, owner: Option<&str>) {
     let bytes: Vec<u8> = (0..1024_u32)
-        .map(|index| (index * 7 % 251) as u8 ^ std::process::id() as u8)
+        .map(|index| (index * 7 + std::process::id()).to_le_bytes()[0])
         .collect();
     fs::write(path, bytes).unwrap();
     if let Some(owner) = owner {
@@ -118,10 +119,12 @@ impl Cluster {
             free_port()
         );
         for node in ["r01n01", "r01n02"] {
-            conf += &format!(
-                "NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={} CPUs=1 Gres=gpu:4 State=UNKNOWN\n",
+            writeln!(
+                conf,
+                "NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={} CPUs=1 Gres=gpu:4 State=UNKNOWN",
                 free_port()
-            );
+            )
+            .unwrap();
         }
         conf += "PartitionName=gpu Nodes=ALL Default=YES MaxTime=INFINITE State=UP\n";
         write(&dir.join("slurm.conf"), &conf, 0o644);
@@ -141,11 +144,11 @@ impl Cluster {
             dir: dir.to_owned(),
             controller: None,
             _munge: munge,
-            _nodes: Vec::new(),
+            nodes: Vec::new(),
         };
         cluster.start_controller();
         let conf = format!("{at}/slurm.conf");
-        cluster._nodes = ["r01n01", "r01n02"]
+        cluster.nodes = ["r01n01", "r01n02"]
             .map(|node| daemon("slurmd", &["-D", "-N", node, "-f", &conf]))
             .into();
         until_std("two idle nodes", || {
@@ -248,6 +251,10 @@ impl api::History for NoHistory {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Debian's slurm-wlm, slurmrestd, slurm-wlm-jwt-plugin and munge, and root"]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one cluster, walked through once: starting it costs seconds"
+)]
 async fn a_real_slurm_is_followed_by_squeue_by_slurmrestd_and_by_its_prolog() {
     let dir = tempfile::tempdir().unwrap();
     let mut cluster = Cluster::start(dir.path());

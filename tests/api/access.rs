@@ -34,10 +34,9 @@ async fn ask(hall: &Hall, method: &str, path: &str, headers: &[(&str, &str)], bo
 }
 
 fn text(method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> String {
-    let headers: String = headers
+    let headers = headers
         .iter()
-        .map(|(name, value)| format!("{name}: {value}\r\n"))
-        .collect();
+        .fold(String::new(), |text, (name, value)| text + name + ": " + value + "\r\n");
     format!(
         "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\n{headers}content-length: {}\r\n\r\n{body}",
         body.len()
