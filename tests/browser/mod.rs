@@ -163,7 +163,7 @@ async fn every_action_works_and_shows_what_came_of_it() {
     browser
         .until(
             "a wrong token is said",
-            "return document.querySelector('#dialog .failure').textContent.includes('token')",
+            "return document.querySelector('#dialog .failure')?.textContent.includes('token') ?? false",
         )
         .await;
     browser.fill("#dialog input[name=token]", TOKEN).await;
@@ -177,7 +177,7 @@ async fn every_action_works_and_shows_what_came_of_it() {
     browser
         .until(
             "and its flag",
-            "return document.querySelector('.cdu-head.held .flag').textContent.includes('OVERRIDE')",
+            "return document.querySelector('.cdu-head.held .flag')?.textContent.includes('OVERRIDE') ?? false",
         )
         .await;
     browser.click("#nav a", "Control").await;
@@ -191,7 +191,7 @@ async fn every_action_works_and_shows_what_came_of_it() {
     browser
         .until(
             "the hall says so",
-            &format!("return document.querySelector('.attention').innerText.includes({TAG:?})"),
+            &format!("return document.querySelector('.attention')?.innerText.includes({TAG:?}) ?? false"),
         )
         .await;
     browser.click("#nav a", "Control").await;
@@ -219,7 +219,7 @@ async fn every_action_works_and_shows_what_came_of_it() {
     browser
         .until(
             "it is written",
-            "return document.querySelector('.proposal').innerText.includes('being written')",
+            "return document.querySelector('.proposal')?.innerText.includes('being written') ?? false",
         )
         .await;
     browser.click(".proposal button", "Decline").await;
@@ -238,7 +238,7 @@ async fn every_action_works_and_shows_what_came_of_it() {
     browser
         .until(
             "another strategy",
-            "return document.querySelector('.strategy-now .big').textContent === 'Trim and respond'",
+            "return document.querySelector('.strategy-now .big')?.textContent === 'Trim and respond'",
         )
         .await;
 
@@ -269,7 +269,7 @@ async fn every_action_works_and_shows_what_came_of_it() {
     browser
         .until(
             "a file",
-            "return document.querySelector('.record [role=status]').textContent.includes('exported')",
+            "return document.querySelector('.record [role=status]')?.textContent.includes('exported') ?? false",
         )
         .await;
 
@@ -296,7 +296,7 @@ async fn every_action_works_and_shows_what_came_of_it() {
     browser
         .until(
             "observing",
-            "return document.querySelector('.zone-card .authority').textContent.includes('觀察')",
+            "return document.querySelector('.zone-card .authority')?.textContent.includes('觀察') ?? false",
         )
         .await;
 
@@ -373,7 +373,7 @@ async fn a_lost_link_its_alarms_and_a_dead_controller_are_seen() {
     browser
         .until(
             "who has seen it",
-            "return document.querySelector('.alarm-list').innerText.includes('acknowledged by operator')",
+            "return document.querySelector('.alarm-list')?.innerText.includes('acknowledged by operator') ?? false",
         )
         .await;
     browser.click("button", "Acknowledge all").await;
