@@ -20,7 +20,7 @@ pub const CONFIDENCE: f64 = 0.90;
 const QUANTILE: f64 = 1.645;
 
 /// How far the model may be wrong where the plant does not run, as a share of the baseline's energy, at the stated
-/// confidence: found on simulated plants as built by other seeds than those that it was tried on. See docs/savings.md.
+/// confidence: assumed, not calibrated. See docs/books.md.
 const EXTRAPOLATION: [f64; 2] = [0.20, 0.25];
 
 /// The baselines.

@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 
 /// Two thermometers of the same water, K apart, for how long, s (drop from a vote of three after 30 s, as CDUs do).
 const WATER: (f64, f64) = (1.0, 30.0);
-/// A loop's header and the CDUs' inlets lie apart by the time that water takes through their pipes.
-const HEADER: (f64, f64) = (1.0, 30.0);
+/// A loop's header and the CDUs' inlets lie apart by the time that water takes through their pipes, minutes at low flow, while
+/// its temperature moves by up to half a kelvin a minute: seen on the Frontier site in a desert's night.
+const HEADER: (f64, f64) = (1.5, 300.0);
 /// A room lies between the air that the unit blows and that it takes back, within this, K, for how long, s.
 const ROOM: (f64, f64) = (1.0, 60.0);
 /// A chip that is cooler than its power allows, by this, K, or this share of its expected rise, for how long, s.
