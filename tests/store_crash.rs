@@ -52,7 +52,8 @@ fn kept(dir: &Path) -> (Vec<u64>, Vec<u64>) {
         .unwrap()
         .map(Result::unwrap)
         .collect::<Vec<_>>();
-    let end = cycles.last().map_or(0, |last| last + 2);
+    // One cycle further than the records: the kill may fall between its samples and its record, even the first one's.
+    let end = cycles.last().map_or(1, |last| last + 2);
     let mut sampled: Vec<u64> = Vec::new();
     for series in 0..SERIES {
         let steps = usize::try_from(end).unwrap();
