@@ -11,7 +11,7 @@ use crate::site::{AirUnitId, CduId, EquipmentId, LoopId, PointId, PointSpec, Zon
 pub(super) enum Cause {
     /// Boot: a required point has not reported yet.
     NotYetReported,
-    /// A reading with a limit is lost: nobody can say that the limit is kept.
+    /// A reading with a limit is lost, or the witness against which it is checked: nobody can say that the limit is kept.
     LimitLost,
     /// Another required reading is lost: limits are still watched.
     OtherLost,
@@ -91,16 +91,18 @@ fn late(readings: &Readings<'_>, facts: &mut Facts, spec: &PointSpec, point: Poi
     }
 }
 
-/// Whether `limits` watches this quantity.
+/// Whether `limits` watches this quantity, or `votes` and `doubts` check such a one against it, as a rack's power.
 fn has_limit(spec: &PointSpec) -> bool {
-    matches!(
-        spec.quantity.as_str(),
-        "secondary_supply_temperature"
-            | "secondary_return_temperature"
-            | "liquid_return_temperature"
-            | "chip_margin"
-            | "room_temperature"
-    )
+    let witness = spec.quantity == "power" && matches!(spec.equipment, EquipmentId::Rack(_));
+    witness
+        || matches!(
+            spec.quantity.as_str(),
+            "secondary_supply_temperature"
+                | "secondary_return_temperature"
+                | "liquid_return_temperature"
+                | "chip_margin"
+                | "room_temperature"
+        )
 }
 
 /// Puts a duty on the equipment whose reading or device is in trouble. What belongs to no loop falls on all of its

@@ -53,7 +53,7 @@ pub(super) struct Troubles {
 }
 
 impl Troubles {
-    /// Counts a condition's time; unknown keeps what is known.
+    /// Counts a condition's time. Where it is unknown, what was under way goes on: losing a reading forgives nothing.
     fn lasts(&mut self, code: Code, subject: Subject, is: Option<bool>, dt_s: f64) -> f64 {
         let key = (code, subject);
         match is {
@@ -66,7 +66,13 @@ impl Troubles {
                 self.since_s.remove(&key);
                 0.0
             }
-            None => self.since_s.get(&key).copied().unwrap_or(0.0),
+            None => {
+                let Some(since_s) = self.since_s.get_mut(&key) else {
+                    return 0.0;
+                };
+                *since_s += dt_s;
+                *since_s
+            }
         }
     }
 

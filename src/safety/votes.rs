@@ -57,7 +57,7 @@ impl Ballot<'_> {
         self.readings.present(point)
     }
 
-    /// Counts one vote; unknown keeps what is known.
+    /// Counts one vote. Where nobody can compare, what was under way goes on: losing a witness clears nobody.
     fn vote(&mut self, point: Option<PointId>, apart: Option<bool>, after_s: f64, text: impl FnOnce() -> String) {
         let Some(point) = point else { return };
         let since_s = match apart {
@@ -70,11 +70,30 @@ impl Ballot<'_> {
                 *since_s += self.dt_s;
                 *since_s
             }
-            None => self.votes.get(&point).copied().unwrap_or(0.0),
+            None => {
+                let Some(since_s) = self.votes.get_mut(&point) else {
+                    return;
+                };
+                *since_s += self.dt_s;
+                *since_s
+            }
         };
         if since_s > after_s {
-            self.doubted.push((point, Code::SensorsDisagree, text()));
+            let text = match apart {
+                Some(_) => text(),
+                None => "disagreed when it could last be compared; its witness is lost since".into(),
+            };
+            self.doubted.push((point, Code::SensorsDisagree, text));
         }
+    }
+
+    /// Votes on a thermometer and the median of others in the same water.
+    fn apart(&mut self, point: Option<PointId>, pair: Option<(f64, f64)>, bound: (f64, f64), others: &str) {
+        let apart = pair.map(|(own, other)| (own - other).abs() > bound.0);
+        self.vote(point, apart, bound.1, || {
+            let (own, other) = pair.unwrap_or((f64::NAN, f64::NAN));
+            format!("reads {own:.1} degC while {others} {other:.1}")
+        });
     }
 
     fn supply(&mut self, cdu: &Cdu) {
@@ -83,15 +102,8 @@ impl Ballot<'_> {
         let inlets: Vec<f64> = racks
             .filter_map(|rack| self.of(id(rack.points.liquid_supply_temperature)))
             .collect();
-        let Some(other) = majority(inlets) else { return };
-        let own = self.of(point);
-        let apart = own.map(|own| (own - other).abs() > WATER.0);
-        self.vote(point, apart, WATER.1, || {
-            format!(
-                "reads {:.1} degC while its racks get {other:.1}",
-                own.unwrap_or(f64::NAN)
-            )
-        });
+        let pair = self.of(point).zip(majority(inlets));
+        self.apart(point, pair, WATER, "its racks get");
     }
 
     fn header(&mut self, unit: &FacilityLoop) {
@@ -100,35 +112,21 @@ impl Ballot<'_> {
         let inlets: Vec<f64> = cdus
             .filter_map(|cdu| self.of(id(cdu.points.primary_supply_temperature)))
             .collect();
-        let Some(other) = majority(inlets) else { return };
-        let own = self.of(point);
-        let apart = own.map(|own| (own - other).abs() > HEADER.0);
-        self.vote(point, apart, HEADER.1, || {
-            format!(
-                "reads {:.1} degC while the CDUs get {other:.1}",
-                own.unwrap_or(f64::NAN)
-            )
-        });
+        let pair = self.of(point).zip(majority(inlets));
+        self.apart(point, pair, HEADER, "the CDUs get");
     }
 
     fn room(&mut self, unit: &AirUnit) {
         let points = &unit.points;
         let point = id(points.room_temperature);
-        let (own, blown, back) = (
-            self.of(point),
-            self.of(id(points.supply_air_temperature)),
-            self.of(id(points.return_air_temperature)),
-        );
-        let apart = own
-            .zip(blown.zip(back))
-            .map(|(own, (blown, back))| own < blown.min(back) - ROOM.0 || own > blown.max(back) + ROOM.0);
+        let air = self
+            .of(point)
+            .zip(self.of(id(points.supply_air_temperature)))
+            .zip(self.of(id(points.return_air_temperature)));
+        let apart = air.map(|((own, blown), back)| own < blown.min(back) - ROOM.0 || own > blown.max(back) + ROOM.0);
         self.vote(point, apart, ROOM.1, || {
-            format!(
-                "reads {:.1} degC, outside the {:.1} that is blown and the {:.1} that comes back",
-                own.unwrap_or(f64::NAN),
-                blown.unwrap_or(f64::NAN),
-                back.unwrap_or(f64::NAN)
-            )
+            let ((own, blown), back) = air.unwrap_or(((f64::NAN, f64::NAN), f64::NAN));
+            format!("reads {own:.1} degC, outside the {blown:.1} that is blown and the {back:.1} that comes back")
         });
     }
 

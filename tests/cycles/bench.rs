@@ -131,6 +131,13 @@ impl Bench {
         self
     }
 
+    /// A reading that follows the rest of the hall again, from the next cycle on.
+    pub(super) fn unset(mut self, tag: &str) -> Self {
+        let id = self.id(tag);
+        self.pinned.remove(&id);
+        self
+    }
+
     /// No new sample of a point any more; `forget` also its last one, as after a restart of the gateway.
     pub(super) fn lose(mut self, tag: &str) -> Self {
         let id = self.id(tag);

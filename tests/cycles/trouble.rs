@@ -54,6 +54,19 @@ fn a_collapsed_pressure_is_seen_within_two_cycles_more() {
         .expect_level(Level::Guarded);
 }
 
+/// Losing the reading while its trouble is under way forgives nothing.
+#[test]
+fn a_collapse_that_is_under_way_goes_on_when_its_reading_is_lost() {
+    Bench::steady()
+        .set("cdu1.secondary_differential_pressure", 10.0)
+        .run(5.0)
+        .expect_events("low_pressure", 0)
+        .lose("cdu1.secondary_differential_pressure")
+        .run(60.0)
+        .expect_event_about("low_pressure", "cdu1")
+        .expect_level(Level::Failsafe);
+}
+
 #[test]
 fn coolant_that_misses_the_racks_is_told() {
     Bench::steady()
