@@ -360,3 +360,72 @@ async fn tls_is_spoken_with_a_server_that_the_file_of_authorities_vouches_for_an
     assert!(why.contains("certificate"), "{why}");
     forwarder.stop().await;
 }
+
+/// Sums and counts of an export, by Arrow's own reader.
+const READ_PARQUET: &str = r#"
+import csv, json, sys
+import pyarrow.parquet
+
+rows = pyarrow.parquet.read_table(sys.argv[1]).to_pylist()
+lines = list(csv.DictReader(open(sys.argv[2], newline="")))
+assert len(rows) == len(lines), (len(rows), len(lines))
+for row, line in zip(rows, lines):
+    assert row["time"].strftime("%Y-%m-%dT%H:%M:%S.%f")[:23] + "Z" == line["time"], (row, line)
+    for key in row.keys() - {"time"}:
+        assert str(row[key]) == line[key] or float(row[key]) == float(line[key]), (key, row, line)
+print(json.dumps([len(rows), sorted({row["series"] for row in rows}).__len__()]))
+"#;
+
+#[test]
+#[ignore = "needs PyPI's pyarrow"]
+fn an_export_to_parquet_says_what_the_csv_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let record = dir.path().join("record");
+    let kept = store(&record);
+    let begin_ms = start_ms();
+    feed(&kept, begin_ms, 0..7200);
+    // A day is rolled up when a quarter of an hour of the next one is closed.
+    feed(&kept, begin_ms, 86_400..87_310);
+    kept.lock().unwrap().flush().unwrap();
+    drop(kept);
+    let export = |tier: &str, format: &str| {
+        let out = dir.path().join(format!("{tier}.{format}"));
+        let from = jiff::Timestamp::from_millisecond(begin_ms).unwrap().to_string();
+        let to = jiff::Timestamp::from_millisecond(begin_ms + 86_400_000)
+            .unwrap()
+            .to_string();
+        let done = Command::new(env!("CARGO_BIN_EXE_isotherm"))
+            .args([
+                "export", "--from", &from, "--to", &to, "--tier", tier, "--format", format,
+            ])
+            .args([
+                "--store".as_ref(),
+                record.as_os_str(),
+                "--out".as_ref(),
+                out.as_os_str(),
+            ])
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        out
+    };
+    let python = std::env::var("ISOTHERM_PYTHON").unwrap_or_else(|_| "python3".into());
+    for tier in ["raw", "1m", "15m"] {
+        let read = Command::new(&python)
+            .args(["-c", READ_PARQUET])
+            .args([export(tier, "parquet"), export(tier, "csv")])
+            .output()
+            .unwrap();
+        let (said, why) = (
+            String::from_utf8_lossy(&read.stdout),
+            String::from_utf8_lossy(&read.stderr),
+        );
+        assert!(read.status.success(), "{python} with pyarrow reads {tier}: {why}");
+        let [rows, series]: [i64; 2] = serde_json::from_str(&said).unwrap();
+        println!("{tier}: {rows} rows of {series} series");
+        let step_s = [("raw", STEP_S), ("1m", 60), ("15m", 900)]
+            .iter()
+            .find(|(name, _)| *name == tier);
+        assert_eq!((rows, series), (SERIES * 7200 / step_s.unwrap().1, SERIES));
+    }
+}

@@ -9,6 +9,10 @@ use crate::site::{Direction, PointId, Site, WriteSpec};
 /// How far below the dew point's floor a release lies in a plant that is built for cold water, K.
 const BUILT_COLD_K: f64 = 5.0;
 
+/// How far above the dew point's floor a demand for cooling stays, K: by so much a CDU's own loop falls below its setpoint
+/// when the water comes back to a valve that has opened in vain.
+const OVERSHOOT_K: f64 = 1.5;
+
 /// The demand on one setpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(super) struct Demand {
@@ -46,7 +50,7 @@ impl Demand {
     }
 
     /// As [`Demand::serve`], but no colder than `floor_c`: water that is colder than the rooms' dew points cools no chip
-    /// better and wets the pipes behind a valve that leaks. A plant whose release is far colder is built for cold water.
+    /// better and wets the pipes, also those behind a valve that leaks. A plant whose release is far colder is built for cold water.
     fn serve_water(&mut self, write: &WriteSpec, duty: Duty, floor_c: f64, close: bool) {
         let before = self.value;
         self.serve(write, duty);
@@ -90,7 +94,10 @@ pub(super) fn gather(site: &Site, facts: &Facts) -> Vec<Demand> {
         on(
             id(cdu.points.secondary_supply_temperature_setpoint),
             &|demand, write| {
-                demand.serve(write, *duty);
+                match floor_c {
+                    Some(floor_c) => demand.serve_water(write, *duty, floor_c + OVERSHOOT_K, false),
+                    None => demand.serve(write, *duty),
+                }
                 // A setpoint beyond the target would ask for what the limit forbids.
                 demand.add(write, site.limits.secondary_supply_c.target);
                 demand.add(write, *ceiling_c);

@@ -29,7 +29,8 @@ impl Watch {
                 text,
             });
         };
-        let ill = !store.state.starts_with("ok");
+        // Before its first report the state is empty.
+        let ill = !store.state.is_empty() && !store.state.starts_with("ok");
         if ill != self.store_ill {
             self.store_ill = ill;
             if ill {
@@ -94,6 +95,7 @@ mod tests {
         };
         let codes = |events: Vec<Event>| events.into_iter().map(|event| event.code).collect::<Vec<_>>();
         let mut forward = ForwardStatus::new("http://db".to_owned());
+        assert_eq!(watch.look(&store(""), Some(&forward)), []);
         assert_eq!(watch.look(&store("ok"), Some(&forward)), []);
         assert_eq!(
             codes(watch.look(&store("disk refuses: full"), Some(&forward))),
