@@ -9,10 +9,6 @@ use crate::site::{Direction, PointId, Site, WriteSpec};
 /// How far below the dew point's floor a release lies in a plant that is built for cold water, K.
 const BUILT_COLD_K: f64 = 5.0;
 
-/// How far above the dew point's floor a demand for cooling stays, K: by so much a CDU's own loop falls below its setpoint
-/// when the water comes back to a valve that has opened in vain.
-const OVERSHOOT_K: f64 = 1.5;
-
 /// The demand on one setpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(super) struct Demand {
@@ -94,10 +90,7 @@ pub(super) fn gather(site: &Site, facts: &Facts) -> Vec<Demand> {
         on(
             id(cdu.points.secondary_supply_temperature_setpoint),
             &|demand, write| {
-                match floor_c {
-                    Some(floor_c) => demand.serve_water(write, *duty, floor_c + OVERSHOOT_K, false),
-                    None => demand.serve(write, *duty),
-                }
+                demand.serve(write, *duty);
                 // A setpoint beyond the target would ask for what the limit forbids.
                 demand.add(write, site.limits.secondary_supply_c.target);
                 demand.add(write, *ceiling_c);
