@@ -37,6 +37,7 @@ pub(super) struct ActionView {
 impl ActionView {
     pub(super) fn of(site: &Site, request: &Request, answer: &Answer, wall_ms: i64, seq: u64) -> Self {
         let tag = |point: crate::site::PointId| site.points.get(point.0).map_or("", |spec| spec.tag.as_str());
+        let name = |zone: crate::site::ZoneId| site.zones.get(zone.0).map_or("", |zone| zone.name.as_str());
         let who = request.author.name().to_owned();
         let what = match &request.kind {
             RequestKind::Override { point, value, for_s } => {
@@ -44,11 +45,8 @@ impl ActionView {
             }
             RequestKind::ClearOverride { point } => format!("end the override of {}", tag(*point)),
             RequestKind::SetAuthority { zone, authority } => {
-                let name = site.zones.get(zone.0).map_or("", |zone| zone.name.as_str());
-                format!(
-                    "set the authority of {name} to {}",
-                    format!("{authority:?}").to_lowercase()
-                )
+                let authority = format!("{authority:?}").to_lowercase();
+                format!("set the authority of {} to {authority}", name(*zone))
             }
             RequestKind::SetStrategy { strategy } => format!("set the strategy to {}", strategy.name()),
             RequestKind::Stop => "stop".to_owned(),
@@ -57,8 +55,8 @@ impl ActionView {
             RequestKind::Unshelve { alarm } => format!("take alarm {alarm} off the shelf"),
             RequestKind::TakeAdvice { advice } => format!("take advice {advice}"),
             RequestKind::DeclineAdvice { advice } => format!("decline advice {advice}"),
-            RequestKind::AcceptPlan { zone, for_s } => format!("accept the plan of zone {} for {for_s:.0} s", zone.0),
-            RequestKind::DeclinePlan { zone } => format!("decline the plan of zone {}", zone.0),
+            RequestKind::AcceptPlan { zone, for_s } => format!("accept the plan of {} for {for_s:.0} s", name(*zone)),
+            RequestKind::DeclinePlan { zone } => format!("decline the plan of {}", name(*zone)),
             RequestKind::SetLoadTarget { in_s, for_s, .. } => {
                 format!("hold a load target in {in_s:.0} s for {for_s:.0} s")
             }

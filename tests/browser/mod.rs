@@ -300,15 +300,15 @@ async fn every_action_works_and_shows_what_came_of_it() {
         )
         .await;
 
-    // All of it is in the audit, with its author.
+    // All of it is in the audit, with its author and what became of it.
     browser.click("#nav a", "稽核").await;
     for word in [
-        "operator holds it at 29.5",
-        "operator sets the authority",
-        "operator accepts the plan",
-        "operator declines the plan",
+        "at 29.5 for",
+        "set the authority of",
+        "accept the plan of",
+        "decline the plan of",
         "set the strategy",
-        "operator stops Isotherm",
+        "已執行",
     ] {
         browser.until(word, &format!("return {SHOWN}.includes({word:?})")).await;
     }

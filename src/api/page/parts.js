@@ -137,6 +137,15 @@ export function eventRow({ severity, code, subject, text }) {
   return { node, time, times };
 }
 
+// What a person asked for, why, and what became of it.
+export function actionRow({ who, what, why, accepted, notes }) {
+  const time = h("time", {});
+  const node = h("li", { class: accepted ? "info" : "warning" },
+    time, h("b", { class: "severity" }, accepted ? `✓ ${T.actionDone}` : `✕ ${T.actionRefused}`), h("span", { class: "subject" }, who), h("span", {}),
+    h("p", {}, h("span", { class: "what" }, what), why ? ` · “${why}”` : "", notes.length ? ` · ${notes.join("; ")}` : ""));
+  return { node, time };
+}
+
 // What a code means, in the reader's language; the evidence beside it is the controller's own words.
 export function codeText(code) {
   const ended = code.endsWith("_over");
