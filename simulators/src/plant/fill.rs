@@ -91,11 +91,16 @@ fn braun(air: &Air, ntu: f64, capacity_kw_k: f64, air_kg_s: f64, in_c: f64, out_
     };
     let slope = (h_in - saturated.at(out_c).0) / (in_c - out_c);
     let m_star = air_kg_s * slope / capacity_kw_k;
-    let e = libm::exp(-ntu * (1.0 - m_star));
     let eps = if (1.0 - m_star).abs() < 1e-6 {
         ntu / (1.0 + ntu)
     } else {
-        (1.0 - e) / (1.0 - m_star * e)
+        // The same relation on both sides, written so that a trickle of water, with air in great excess, has no overflow.
+        let e = libm::exp(-ntu * (1.0 - m_star).abs());
+        if m_star < 1.0 {
+            (1.0 - e) / (1.0 - m_star * e)
+        } else {
+            (1.0 - e) / (m_star - e)
+        }
     };
     let heat_kw = eps * air_kg_s * (h_in - air.enthalpy);
     let passed = libm::exp(-ntu);
@@ -141,6 +146,23 @@ pub(super) mod tests {
             spray: false,
             out_of_service: false,
             default_supply_c: 25.0,
+        }
+    }
+
+    /// A bypass that is all but open leaves a trickle: it leaves at the wet bulb, and nothing overflows.
+    #[test]
+    fn a_trickle_of_water_has_a_finite_answer() {
+        let fill = Fill::rated(&spec(), 101_325.0).unwrap();
+        let air = Air::new(-2.7, -3.9, 0.77, 99_524.0);
+        for water in [2e-6, 1e-4, 0.01, 0.3, 3.0, 30.0] {
+            for speed in [0.0, 0.25, 1.0] {
+                let (heat_kw, evaporation) = fill.advance(&air, speed, water, 37.0, 19.0);
+                let out_c = 37.0 - heat_kw / (water * WATER_KJ_L_K);
+                assert!(
+                    (-5.0..37.0).contains(&out_c) && evaporation >= 0.0,
+                    "{water} L/s, {speed}: {out_c}"
+                );
+            }
         }
     }
 
