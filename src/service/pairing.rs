@@ -36,6 +36,8 @@ pub(super) struct Pairing {
     pair: Pair,
     active: bool,
     shared_ms: Option<u64>,
+    /// Wall time at which our own memory was last in use, ms: what is shared from before tells nothing new.
+    own_ms: i64,
     /// Conditions that stand, by the cycles for which they have.
     silent: Condition,
     unled: Condition,
@@ -88,11 +90,13 @@ fn event(severity: Severity, code: &str, text: String) -> Event {
 }
 
 impl Pairing {
-    pub(super) const fn new(pair: Pair) -> Self {
+    /// Takes part with `pair`; our own memory was last in use at the wall time `own_ms`, ms.
+    pub(super) const fn new(pair: Pair, own_ms: i64) -> Self {
         Self {
             pair,
             active: false,
             shared_ms: None,
+            own_ms,
             silent: Condition::new("etcd_silent", Severity::Warning),
             unled: Condition::new("pair_unled", Severity::Alarm),
             alone: Condition::new("pair_alone", Severity::Warning),
@@ -170,7 +174,7 @@ impl Pairing {
     }
 
     fn fits(&self, shared: Shared, core: &Core, now: Now) -> Result<Option<Checkpoint>, String> {
-        if shared.from == self.pair.id() {
+        if shared.from == self.pair.id() || shared.checkpoint.now.wall_ms <= self.own_ms {
             return Ok(None);
         }
         if shared.site != core.basis.site {
@@ -193,6 +197,9 @@ impl Pairing {
 
     /// Shares the memory each minute while it is our turn; at once where it is the last one.
     pub(super) fn share(&mut self, core: &Core, mind: &Mind, now: Now, last: bool) {
+        if self.active {
+            self.own_ms = now.wall_ms;
+        }
         let due = self.shared_ms.is_none_or(|at| now.seconds_since(at) >= SHARE_S);
         if !self.active || !(due || last) {
             return;

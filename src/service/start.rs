@@ -239,7 +239,7 @@ pub async fn start(mut site: Site, options: Options) -> Result<Service, ServiceE
         dir: site.store.dir.clone(),
         source,
     })?;
-    let (mind, mut mono_base_ms) = remembered(&store, &site);
+    let (mind, mut mono_base_ms, own_ms) = remembered(&store, &site);
     if site.pair.is_on() {
         // Both controllers' times count from the same moment, so that either can go on from the other's memory.
         let wall_ms = jiff::Timestamp::now().as_millisecond();
@@ -306,7 +306,7 @@ pub async fn start(mut site: Site, options: Options) -> Result<Service, ServiceE
         feed,
         learning,
         notices: chosen,
-        pairing: pair.map(Pairing::new),
+        pairing: pair.map(|pair| Pairing::new(pair, own_ms)),
         keeper,
         forwarder,
         board,
@@ -321,10 +321,11 @@ pub async fn start(mut site: Site, options: Options) -> Result<Service, ServiceE
     })
 }
 
-/// The memory of the last run and the monotonic time at which it goes on, or a new one.
-fn remembered(store: &Store, site: &Site) -> (Mind, u64) {
+/// The memory of the last run, the monotonic time at which it goes on, and the wall time at which it was saved, ms; or a
+/// new one.
+fn remembered(store: &Store, site: &Site) -> (Mind, u64, i64) {
     let Some(bytes) = store.load_mind() else {
-        return (Mind::new(site.control.strategy), 0);
+        return (Mind::new(site.control.strategy), 0, 0);
     };
     match postcard::from_bytes::<Checkpoint>(&bytes) {
         Ok(checkpoint) => {
@@ -337,11 +338,12 @@ fn remembered(store: &Store, site: &Site) -> (Mind, u64) {
                 gap_s = gap_ms / 1000,
                 "the memory of the last run is taken up"
             );
-            (checkpoint.mind, checkpoint.now.mono_ms.saturating_add_signed(gap_ms))
+            let mono_ms = checkpoint.now.mono_ms.saturating_add_signed(gap_ms);
+            (checkpoint.mind, mono_ms, checkpoint.now.wall_ms)
         }
         Err(error) => {
             tracing::warn!(%error, "the memory of the last run is from another version: starting anew");
-            (Mind::new(site.control.strategy), 0)
+            (Mind::new(site.control.strategy), 0, 0)
         }
     }
 }
