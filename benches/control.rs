@@ -10,7 +10,9 @@ use isotherm::control::{State, plan};
 use isotherm::cycle::{Core, Inputs, Mind, step};
 use isotherm::forecast::JobModel;
 use isotherm::site::{Site, StrategyKind, load, load_embedded};
-use isotherm::snapshot::{HORIZONS, HeatBand, HeatForecast, HeatSource, JobQueue, Now, Quality, Reading, Snapshot};
+use isotherm::snapshot::{
+    Duty, HORIZONS, HeatBand, HeatForecast, HeatSource, JobQueue, Now, Quality, Reading, Snapshot,
+};
 use std::fmt::Write as _;
 use std::hint::black_box;
 use std::sync::Arc;
@@ -177,6 +179,7 @@ fn cycles(c: &mut Criterion) {
             queue: JobQueue::default(),
             requests: Vec::new(),
             imposed: None,
+            duty: Duty::Alone,
             notices: Vec::new(),
         };
         let mut mind = Mind::new(StrategyKind::Predictive);

@@ -28,6 +28,7 @@ pub mod forecast;
 pub mod fuzzing;
 pub mod jobs;
 pub mod ledger;
+pub mod pair;
 pub mod report;
 pub mod safety;
 pub mod service;

@@ -29,9 +29,10 @@ const WALLS: &[(&str, &[&str])] = &[
     ("jobs", &["site", "snapshot", "forecast", "ledger"]),
     ("connect", &["site"]),
     ("commission", &["site", "snapshot"]),
-    ("field", &["site", "snapshot", "safety", "connect"]),
+    ("field", &["site", "snapshot", "safety", "connect", "pair"]),
     ("workload", &["site", "snapshot", "forecast", "connect"]),
-    ("store", &["site", "snapshot"]),
+    ("store", &["site", "snapshot", "connect"]),
+    ("pair", &["site", "connect"]),
     (
         "api",
         &[
@@ -42,7 +43,7 @@ const WALLS: &[(&str, &[&str])] = &[
         "service",
         &[
             "site", "snapshot", "forecast", "safety", "cycle", "field", "workload", "store", "api", "ledger", "jobs",
-            "alarms", "advice",
+            "alarms", "advice", "pair",
         ],
     ),
     (

@@ -7,7 +7,8 @@ use super::requests::Answer;
 use super::sheet::Sheet;
 use super::view::{
     AdviceView, AlarmView, BooksView, CduView, ControlView, DeviceView, EventView, FeedView, ForecastView, ForwardView,
-    JobView, JobsView, Mode, PaceView, RackView, RideView, ScoreView, StoreView, View, ZoneView, rounded, rounded_band,
+    JobView, JobsView, Mode, PaceView, PairView, RackView, RideView, ScoreView, StoreView, View, ZoneView, rounded,
+    rounded_band,
 };
 use crate::advice;
 use crate::alarms::Alarm;
@@ -48,6 +49,8 @@ pub struct Edges {
     pub store: StoreView,
     /// The forwarding, where there is one.
     pub forward: Option<ForwardView>,
+    /// The other controller of a pair, where there is one.
+    pub pair: Option<PairView>,
     /// What happened there.
     pub events: Vec<Event>,
     /// The alarms, oldest first.
@@ -259,6 +262,7 @@ impl Board {
             devices: edges.devices,
             store: edges.store,
             forward: edges.forward,
+            pair: edges.pair,
             advice: AdviceView::of(&edges.advice),
             alarms: edges
                 .alarms

@@ -49,7 +49,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 pub use trend::Sample;
 pub use view::{
     AdviceView, AlarmView, BooksView, CduView, ControlView, DeviceView, EquipmentView, EventView, FeedView,
-    ForecastView, ForwardView, JobView, JobsView, Mode, OwnerView, PaceView, RackView, ReadingView, RideView,
+    ForecastView, ForwardView, JobView, JobsView, Mode, OwnerView, PaceView, PairView, RackView, ReadingView, RideView,
     ScoreView, SetpointView, StoreView, View, ZoneView,
 };
 

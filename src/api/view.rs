@@ -68,6 +68,8 @@ pub struct View {
     pub store: StoreView,
     /// The forwarding; `None` where there is none.
     pub forward: Option<ForwardView>,
+    /// The pair that this controller is one of; `None` for one alone.
+    pub pair: Option<PairView>,
     /// The alarms, newest first; `/api/v1/alarms` has more.
     pub alarms: Vec<AlarmView>,
     /// What a person could do, and what came of it.
@@ -495,6 +497,29 @@ pub struct ForwardView {
     pub canary: Option<bool>,
     /// Real time since one was last seen, s.
     pub canary_age_s: Option<f64>,
+}
+
+/// One of a pair of controllers.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema)]
+pub struct PairView {
+    /// What this controller is called.
+    pub id: String,
+    /// `active` or `standby`.
+    pub role: &'static str,
+    /// Who holds the lease, as far as is known; empty for nobody.
+    pub holder: String,
+    /// Our fencing token, while we write.
+    pub token: Option<u64>,
+    /// The number of our term, while we write.
+    pub term: Option<u64>,
+    /// Controllers that live, this one among them.
+    pub members: usize,
+    /// Why etcd does not answer.
+    pub trouble: Option<String>,
+    /// How often we have taken the lease since the start.
+    pub taken: u64,
+    /// Rounds with etcd that failed since the start.
+    pub failures: u64,
 }
 
 /// An alarm: a condition that stands, or that is over and that nobody has acknowledged.

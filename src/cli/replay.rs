@@ -98,7 +98,12 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
                     .mind
                     .as_ref()
                     .is_none_or(|mind| mind.cycle != checkpoint.mind.cycle);
-                if gap && (walk.same == 0 || before.is_empty()) {
+                if checkpoint.adopted {
+                    for earlier in before.drain(..) {
+                        walk.pass(&earlier)?;
+                    }
+                    walk.mind = Some(checkpoint.mind);
+                } else if gap && (walk.same == 0 || before.is_empty()) {
                     before.clear();
                     walk.mind = Some(checkpoint.mind);
                 }

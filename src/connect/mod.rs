@@ -1,9 +1,10 @@
-//! How the edges reach other machines: TCP and TLS streams, and the MQTT client that runs on either.
+//! How the edges reach other machines: TCP and TLS streams, and the MQTT and HTTP clients that run on either.
 //!
 //! TLS is rustls with ring, verified against the authorities that the site's file names and nothing else: a plant has
 //! its own. Certificates are read at each connection, so that renewed ones are taken up without a restart.
 
 pub mod backoff;
+pub mod http;
 pub mod mqtt;
 pub mod tls;
 

@@ -5,7 +5,7 @@ use super::{CycleRecord, Mind};
 use crate::forecast::JobModel;
 use crate::safety::{Command, Commands};
 use crate::site::{PointId, Site, StrategyKind};
-use crate::snapshot::{Author, Event, JobQueue, Now, Request, RequestKind, Severity, Snapshot};
+use crate::snapshot::{Author, Duty, Event, JobQueue, Now, Request, RequestKind, Severity, Snapshot};
 use crate::{advice, alarms, control, forecast, ledger, safety, shadow};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -68,6 +68,8 @@ pub struct Inputs {
     pub requests: Vec<Request>,
     /// A strategy that the supervisor imposes for this cycle, after a plan that took too long.
     pub imposed: Option<StrategyKind>,
+    /// Whether it is our turn to write.
+    pub duty: Duty,
     /// What the edges have to tell: a feed that was lost, a model that was changed.
     pub notices: Vec<Event>,
 }
@@ -101,6 +103,7 @@ pub fn step(core: &Core, mind: &mut Mind, inputs: Inputs, now: Now) -> Outcome {
         now,
     ));
 
+    mind.safety.take_duty(inputs.duty);
     let mut facts = safety::assess(site, &inputs.snapshot, &mut mind.safety, now);
     let heat = forecast::forecast(
         site,

@@ -3,6 +3,7 @@
 use super::NowFn;
 use super::mailbox::{Arrival, Mailbox};
 use super::outbox::Outbox;
+use crate::pair::Permit;
 use crate::site::{DeviceId, PointId, Site};
 use crate::snapshot::Now;
 use crate::snapshot::Request;
@@ -113,12 +114,18 @@ pub(super) struct Context {
     pub requests: Arc<Mutex<Vec<Request>>>,
     pub mailbox: Arc<Mailbox>,
     pub clock: NowFn,
+    pub permit: Permit,
     pub speed: f64,
 }
 
 impl Context {
     pub(super) fn now(&self) -> Now {
         (self.clock)()
+    }
+
+    /// Whether a wish of `token` may be written now: asked right before it leaves.
+    pub(super) fn may_write(&self, token: u64) -> bool {
+        self.permit.allows() && self.permit.token() == token
     }
 
     /// Real time for a span of plant time.

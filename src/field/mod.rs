@@ -13,6 +13,7 @@ mod outbox;
 
 pub use link::LinkStatus;
 
+use crate::pair::Permit;
 use crate::safety::Commands;
 use crate::site::{PointId, Site};
 use crate::snapshot::{Now, Request, Snapshot};
@@ -22,6 +23,7 @@ use mailbox::Mailbox;
 use modbus::Connection;
 use mqtt::Listener;
 use outbox::Wanted;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
@@ -37,6 +39,9 @@ const LAST_CHANCE: Duration = Duration::from_secs(3);
 /// The links to all devices of a site.
 pub struct Field {
     site: Arc<Site>,
+    permit: Permit,
+    /// The token of the last commands.
+    token: AtomicU64,
     mailbox: Arc<Mailbox>,
     pulse: Arc<Pulse>,
     requests: Arc<Mutex<Vec<Request>>>,
@@ -61,6 +66,11 @@ impl Field {
     ///
     /// Must be called within a tokio runtime.
     pub fn start(site: Arc<Site>, clock: NowFn, speed: f64) -> Self {
+        Self::start_under(Permit::always(), site, clock, speed)
+    }
+
+    /// [`Field::start`] for one of a pair: nothing is written but while `permit` allows it.
+    pub fn start_under(permit: Permit, site: Arc<Site>, clock: NowFn, speed: f64) -> Self {
         let seed = clock().wall_ms.cast_unsigned();
         tracing::info!(
             devices = site.devices.len(),
@@ -74,6 +84,7 @@ impl Field {
             requests: Arc::default(),
             mailbox: Arc::clone(&mailbox),
             clock: Arc::clone(&clock),
+            permit: permit.clone(),
             speed,
         };
         let links: Vec<Arc<Link>> = (0..)
@@ -110,6 +121,8 @@ impl Field {
         }
         Self {
             site,
+            permit,
+            token: AtomicU64::new(0),
             pulse,
             requests,
             mailbox,
@@ -126,13 +139,30 @@ impl Field {
     }
 
     /// Hands commands to the links. Never waits for a device; what could not be written is replaced by the next cycle's.
+    /// Without the permission to write it does nothing.
     pub fn apply(&self, commands: &Commands) {
+        if !self.permit.allows() {
+            return;
+        }
+        let token = self.permit.token();
+        if self.token.swap(token, Ordering::Relaxed) != token {
+            // Another controller has written since: what we knew of these points is of an earlier term.
+            self.links.iter().for_each(|(link, _)| link.outbox.forget());
+        }
         let now = (self.clock)();
         let (cycle, at_ms) = (commands.cycle(), now.mono_ms);
         self.pulse.beat(now, !commands.is_empty());
         for command in commands.iter() {
             let value = command.value();
-            self.want(command.point(), Wanted { cycle, value, at_ms });
+            self.want(
+                command.point(),
+                Wanted {
+                    cycle,
+                    value,
+                    at_ms,
+                    token,
+                },
+            );
         }
     }
 

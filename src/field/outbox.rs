@@ -12,6 +12,8 @@ pub(super) struct Wanted {
     pub value: f64,
     /// When it was wanted, monotonic ms.
     pub at_ms: u64,
+    /// The fencing token that it is wanted under; 0 for a controller alone.
+    pub token: u64,
 }
 
 /// At most one wish a point, by the point's index in the device's profile.
@@ -52,6 +54,11 @@ impl Outbox {
         slots.waiting.entry(point).or_insert(wanted);
     }
 
+    /// Forgets wishes and cycles: those to come are another term's.
+    pub(super) fn forget(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Slots::default();
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).waiting.is_empty()
     }
@@ -62,7 +69,12 @@ mod tests {
     use super::*;
 
     fn wanted(cycle: u64, value: f64) -> Wanted {
-        Wanted { cycle, value, at_ms: 0 }
+        Wanted {
+            cycle,
+            value,
+            at_ms: 0,
+            token: 0,
+        }
     }
 
     #[test]
@@ -72,6 +84,9 @@ mod tests {
         assert!(!outbox.put(3, wanted(5, 19.0)));
         assert_eq!(outbox.take(None), Some((3, wanted(6, 21.0))));
         assert!(!outbox.put(3, wanted(5, 19.0)), "also after it was taken");
+        outbox.forget();
+        assert!(outbox.put(3, wanted(2, 21.0)), "another term begins anew");
+        outbox.forget();
         assert!(outbox.put(3, wanted(6, 22.0)), "release comes in the cycle that ends");
     }
 

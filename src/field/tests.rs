@@ -172,8 +172,15 @@ impl Rig {
 
     fn want(&self, tag: &str, cycle: u64, value: f64) {
         let at_ms = (self.clock)().mono_ms;
-        self.field
-            .want(self.site.point(tag).unwrap(), Wanted { cycle, value, at_ms });
+        self.field.want(
+            self.site.point(tag).unwrap(),
+            Wanted {
+                cycle,
+                value,
+                at_ms,
+                token: 0,
+            },
+        );
     }
 
     fn status(&self, id: &str) -> LinkStatus {

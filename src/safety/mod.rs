@@ -73,7 +73,7 @@ pub use report::{Change, Held, Level, SafetyReport, ZoneReport};
 pub use state::State;
 
 use crate::site::Site;
-use crate::snapshot::{Now, Plan, Request, Snapshot};
+use crate::snapshot::{Duty, Now, Plan, Request, Snapshot};
 use building::Permit;
 
 /// Looks at the plant with safety's own sensors, before any model.
@@ -101,7 +101,10 @@ pub fn judge(
     let mut notices = facts.notices.clone();
     let stopped = requests::hear(site, requests, state, &mut notices, now) || facts.permit == Permit::Forbidden;
     authority::settle(site, facts, &wishes, state, &mut notices, now);
-    let round = if stopped {
+    let round = if state.duty == Duty::Standby {
+        round::stand_by(site, snapshot, state, now);
+        round::Round::default()
+    } else if stopped {
         round::Round {
             commands: held::hand_back(site, &mut state.held),
             ..round::Round::default()
@@ -120,8 +123,11 @@ pub fn judge(
 }
 
 /// The commands that give every point that is held back to the plant as found: shutdown, a panic and a person's stop
-/// take this path. Points that were never written are left alone.
+/// take this path. Points that were never written are left alone, and all of them while another controller writes.
 pub fn release(site: &Site, state: &mut State, now: Now) -> Commands {
     state.fit(site, now);
+    if state.duty == Duty::Standby {
+        return Commands::seal(state.cycle, Vec::new());
+    }
     Commands::seal(state.cycle, held::hand_back(site, &mut state.held))
 }

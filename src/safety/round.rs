@@ -14,7 +14,7 @@ use super::ruling::{Case, Rule, band};
 use super::state::State;
 use super::wishes::{Wishes, is_setpoint};
 use crate::site::{Authority, PointId, PointSpec, Site, WriteSpec};
-use crate::snapshot::{Author, Now, Quality, Severity, Snapshot};
+use crate::snapshot::{Author, Duty, Now, Quality, Severity, Snapshot};
 use thermo::Unit;
 
 /// How far a read-back may lie from what was sent, as a share of the range: the resolution of coarse registers.
@@ -213,9 +213,34 @@ fn author(rule: Rule, held_by: Option<&Override>, wishes: &Wishes<'_>) -> Author
     }
 }
 
-/// A heartbeat for every device of which we hold a setpoint: the cycle's number in 16 bits.
+/// Follows what the other controller of a pair writes: from there control goes on when it is our turn.
+pub(super) fn stand_by(site: &Site, snapshot: &Snapshot, state: &mut State, now: Now) {
+    state.since_judged_s(site, now);
+    for (point, held) in &mut state.held {
+        let reading = snapshot.reading(*point);
+        if let Some(reading) = reading.filter(|reading| reading.quality == Quality::Good) {
+            held.forgive();
+            held.follow(reading.value, now);
+        }
+    }
+    for device in &mut state.devices {
+        device.beaten = 0;
+    }
+}
+
+/// The 16 bits of a heartbeat: the cycle's number, or in a pair the term in the upper byte and the cycle in the lower,
+/// so that a device can tell the beat of a controller whose term is over.
+fn number(duty: Duty, cycle: u64) -> u16 {
+    let number = match duty {
+        Duty::Active { term } => (term & 0xFF) << 8 | cycle & 0xFF,
+        Duty::Alone | Duty::Standby => cycle % 65_536,
+    };
+    u16::try_from(number).unwrap_or_default()
+}
+
+/// A heartbeat for every device of which we hold a setpoint.
 fn beat(site: &Site, state: &mut State, holding: &[bool], commands: &mut Vec<Command>) {
-    let number = u16::try_from(state.cycle % 65_536).unwrap_or_default();
+    let number = number(state.duty, state.cycle);
     for unit in devices::units(site) {
         let holds = holding.get(unit.device.0).copied().unwrap_or(false);
         let Some(device) = state.devices.get_mut(unit.device.0) else {

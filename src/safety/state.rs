@@ -13,7 +13,7 @@ use super::requests::Override;
 use super::trouble::Troubles;
 use super::votes::Votes;
 use crate::site::{PointId, Site};
-use crate::snapshot::Now;
+use crate::snapshot::{Duty, Now};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,6 +23,8 @@ pub struct State {
     /// The site that the ids in here belong to.
     site_hash: String,
     pub(super) cycle: u64,
+    /// Whether it is our turn to write.
+    pub(super) duty: Duty,
     /// When commands were last made.
     judged_ms: Option<u64>,
     pub(super) memory: Memory,
@@ -46,6 +48,7 @@ impl State {
             *self = Self {
                 site_hash: site.hash.clone(),
                 cycle: self.cycle,
+                duty: self.duty,
                 devices: vec![DeviceState::default(); site.devices.len()],
                 zones: site.zones.iter().map(|zone| ZoneState::new(zone.authority)).collect(),
                 ..Self::default()
@@ -56,6 +59,11 @@ impl State {
             self.judged_ms = None;
             self.held.clear();
         }
+    }
+
+    /// Takes note of whose turn it is.
+    pub fn take_duty(&mut self, duty: Duty) {
+        self.duty = duty;
     }
 
     /// Time since commands were last made, s, to limit rates by: one cycle at first, two at most, so that a pause is no

@@ -3,6 +3,7 @@
 use super::clock::Clock;
 use super::keeper::{Checkpoint, Entry, Keeper};
 use super::learning::Learning;
+use super::pairing::Pairing;
 use super::show::{Around, show};
 use super::watch::Watch;
 use crate::api::Board;
@@ -11,7 +12,7 @@ use crate::field::Field;
 use crate::jobs::Sight;
 use crate::safety::{self, Commands};
 use crate::site::{Site, StrategyKind};
-use crate::snapshot::{Event, Now, Request};
+use crate::snapshot::{Duty, Event, Now, Request};
 use crate::store::Forwarder;
 use crate::workload::Feed;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -45,6 +46,8 @@ pub(super) struct ControlLoop {
     pub learning: Learning,
     /// What the first cycle has to record.
     pub notices: Vec<Event>,
+    /// The other controller of a pair, where there is one.
+    pub pairing: Option<Pairing>,
     pub keeper: Keeper,
     pub forwarder: Option<Forwarder>,
     pub board: Board,
@@ -68,6 +71,8 @@ impl ControlLoop {
             tokio::select! {
                 biased;
                 _ = self.stop.wait_for(|stop| *stop) => break Ended::Asked,
+                // Whoever takes over begins at once.
+                () = turns(self.pairing.as_mut()) => ticks.reset(),
                 _ = ticks.tick() => {}
             }
             let began = Instant::now();
@@ -81,10 +86,12 @@ impl ControlLoop {
                 let checkpoint = Checkpoint {
                     now,
                     mind: self.mind.clone(),
+                    adopted: false,
                 };
                 self.keeper.keep(Entry::Checkpoint(Box::new(checkpoint)), None);
                 checkpointed_ms = Some(now.mono_ms);
             }
+            self.adopt(now);
             let inputs = self.inputs(now, imposed_left > 0);
             imposed_left = imposed_left.saturating_sub(1);
 
@@ -103,6 +110,9 @@ impl ControlLoop {
             }
 
             self.field.apply(&outcome.commands);
+            if let Some(pairing) = &mut self.pairing {
+                pairing.share(&self.core, &self.mind, now, false);
+            }
             for event in &outcome.record.events {
                 log(event);
             }
@@ -114,6 +124,7 @@ impl ControlLoop {
                 feed: self.feed.status(),
                 keeper: &self.keeper,
                 forwarder: self.forwarder.as_ref(),
+                pairing: self.pairing.as_ref(),
                 watch: &mut watch,
             };
             let figures = show(&mut self.board, &outcome.record, around);
@@ -149,12 +160,27 @@ impl ControlLoop {
         }
     }
 
+    /// Goes on from the other controller's memory, where it shared one; the record has it as a checkpoint.
+    fn adopt(&mut self, now: Now) {
+        let Some(pairing) = &mut self.pairing else { return };
+        if let Some(checkpoint) = pairing.adopt(&self.core, now) {
+            self.mind.clone_from(&checkpoint.mind);
+            self.keeper.keep(Entry::Checkpoint(Box::new(checkpoint)), None);
+        }
+    }
+
     fn inputs(&mut self, now: Now, imposed: bool) -> Inputs {
         let mut requests = self.field.take_requests();
         while let Ok(request) = self.requests.try_recv() {
             requests.push(request);
         }
         let mut notices = std::mem::take(&mut self.notices);
+        let mut duty = Duty::Alone;
+        if let Some(pairing) = &mut self.pairing {
+            let (turn, events) = pairing.look();
+            duty = turn;
+            notices.extend(events);
+        }
         notices.extend(self.feed.take_notices());
         for swap in self.learning.take_swaps() {
             // The model changes between two cycles; the record of each names the one that it used.
@@ -166,31 +192,54 @@ impl ControlLoop {
         Inputs {
             snapshot: self.field.take_snapshot(now),
             queue: self.feed.queue(),
+            duty,
             notices,
             requests,
             imposed: (imposed && self.mind.strategy == StrategyKind::Predictive).then_some(StrategyKind::TrimRespond),
         }
     }
 
-    /// Shutdown and panic take the same path to the plant as found.
+    /// Shutdown and panic take the same path to the plant as found, unless another controller goes on from here.
     async fn release(mut self, ended: &Ended) {
         notify(&[sd_notify::NotifyState::Stopping]);
         let now = self.clock.now();
-        let commands: Commands = safety::release(&self.core.site, &mut self.mind.safety, now);
-        tracing::info!(
-            points = commands.len(),
-            ?ended,
-            "every point is given back to the plant as found"
-        );
-        self.field.apply(&commands);
+        if self.pairing.as_ref().is_some_and(Pairing::can_hand_over) {
+            tracing::info!(?ended, "every point is left as it is to the other controller");
+        } else {
+            let commands: Commands = safety::release(&self.core.site, &mut self.mind.safety, now);
+            tracing::info!(
+                points = commands.len(),
+                ?ended,
+                "every point is given back to the plant as found"
+            );
+            self.field.apply(&commands);
+        }
         self.field.shutdown().await;
+        if let Some(mut pairing) = self.pairing {
+            if *ended == Ended::Asked {
+                pairing.share(&self.core, &self.mind, now, true);
+            }
+            pairing.resign().await;
+        }
         self.learning.finish();
         if let Some(forwarder) = self.forwarder {
             forwarder.stop().await;
         }
-        let checkpoint = Checkpoint { now, mind: self.mind };
+        let checkpoint = Checkpoint {
+            now,
+            mind: self.mind,
+            adopted: false,
+        };
         self.keeper.keep(Entry::Checkpoint(Box::new(checkpoint)), None);
         self.keeper.finish();
+    }
+}
+
+/// Waits for a change of turns; forever for a controller alone.
+async fn turns(pairing: Option<&mut Pairing>) {
+    match pairing {
+        Some(pairing) => pairing.turns().await,
+        None => std::future::pending().await,
     }
 }
 

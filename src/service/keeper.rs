@@ -21,6 +21,8 @@ pub struct Checkpoint {
     pub now: Now,
     /// The memory.
     pub mind: Mind,
+    /// It came from the other controller of a pair: what follows goes on from it, not from the cycle before.
+    pub adopted: bool,
 }
 
 /// One entry of the journal.

@@ -8,6 +8,7 @@ pub mod finished;
 mod keeper;
 mod learning;
 pub mod models;
+mod pairing;
 mod show;
 mod start;
 mod watch;

@@ -2,6 +2,7 @@
 
 use super::control_loop::Pace;
 use super::keeper::Keeper;
+use super::pairing::Pairing;
 use super::watch::Watch;
 use crate::api::{Board, DeviceView, Edges, FeedView, Figures, ForwardView, History, Sample, StoreView};
 use crate::cycle::{CycleRecord, Mind};
@@ -38,6 +39,7 @@ pub(super) struct Around<'a> {
     pub feed: FeedStatus,
     pub keeper: &'a Keeper,
     pub forwarder: Option<&'a Forwarder>,
+    pub pairing: Option<&'a Pairing>,
     pub watch: &'a mut Watch,
 }
 
@@ -68,6 +70,7 @@ pub(super) fn show(board: &mut Board, record: &CycleRecord, around: Around<'_>) 
         },
         store,
         forward: forward.map(forward_view),
+        pair: around.pairing.map(Pairing::view),
         events,
         alarms: around.mind.alarms.alarms().to_vec(),
         advice: around.mind.advice.clone(),

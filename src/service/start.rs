@@ -5,12 +5,14 @@ use super::control_loop::{ControlLoop, Ended};
 use super::keeper::{Checkpoint, Keeper};
 use super::learning::Learning;
 use super::models::{Models, ModelsError, name_of};
+use super::pairing::Pairing;
 use super::show::Past;
 use crate::api::{self, Mode};
 use crate::cycle::{Core, Mind};
 use crate::field::Field;
 use crate::forecast::JobModel;
 use crate::jobs::Outlooks;
+use crate::pair::{Pair, Permit};
 use crate::site::Site;
 use crate::snapshot::{Event, Severity};
 use crate::store::{Books, Disk, Forwarder, Pace, RealDisk, Store};
@@ -95,6 +97,9 @@ pub enum ServiceError {
     /// The forwarding cannot work as configured.
     #[error("{0}")]
     Forward(String),
+    /// The pair cannot work as configured.
+    #[error("{0}")]
+    Pair(String),
     /// The users' file or the certificate is wrong.
     #[error("{0}")]
     Access(String),
@@ -222,7 +227,7 @@ impl api::JobDesk for DeskView {
 }
 
 /// Starts the links, the loop and the page.
-pub async fn start(site: Site, options: Options) -> Result<Service, ServiceError> {
+pub async fn start(mut site: Site, options: Options) -> Result<Service, ServiceError> {
     let zone = TimeZone::get(&site.time_zone).map_err(|_| ServiceError::TimeZone(site.time_zone.clone()))?;
     let base = load_model(&site)?;
     let dir = site.store.dir.clone();
@@ -234,7 +239,17 @@ pub async fn start(site: Site, options: Options) -> Result<Service, ServiceError
         dir: site.store.dir.clone(),
         source,
     })?;
-    let (mind, mono_base_ms) = remembered(&store, &site);
+    let (mind, mut mono_base_ms, own_ms) = remembered(&store, &site);
+    if site.pair.is_on() {
+        // Both controllers' times count from the same moment, so that either can go on from the other's memory.
+        let wall_ms = jiff::Timestamp::now().as_millisecond();
+        mono_base_ms = mono_base_ms.max(u64::try_from(wall_ms).unwrap_or_default());
+        // A broker knows each client by one name.
+        for client_id in [&mut site.mqtt.client_id, &mut site.dsx.mqtt.client_id] {
+            client_id.push('-');
+            client_id.push_str(&site.pair.id);
+        }
+    }
     let clock = Clock::new(
         zone,
         mono_base_ms,
@@ -261,7 +276,10 @@ pub async fn start(site: Site, options: Options) -> Result<Service, ServiceError
         let clock = clock.clone();
         Arc::new(move || clock.now())
     };
-    let field = Field::start(Arc::clone(&site), now.clone(), options.speed);
+    let pair = site.pair.is_on().then(|| Pair::start(&site.pair, &site.name));
+    let pair = pair.transpose().map_err(ServiceError::Pair)?;
+    let permit = pair.as_ref().map_or_else(Permit::always, |pair| pair.permit().clone());
+    let field = Field::start_under(permit, Arc::clone(&site), now.clone(), options.speed);
     let feed = Feed::start(Arc::clone(&site), now, options.speed);
     let keeper = Keeper::start(store, books, Arc::clone(&site)).map_err(ServiceError::Thread)?;
     let forwarder = Forwarder::start(&site, keeper.store(), Pace::default()).map_err(ServiceError::Forward)?;
@@ -288,6 +306,7 @@ pub async fn start(site: Site, options: Options) -> Result<Service, ServiceError
         feed,
         learning,
         notices: chosen,
+        pairing: pair.map(|pair| Pairing::new(pair, own_ms)),
         keeper,
         forwarder,
         board,
@@ -302,10 +321,11 @@ pub async fn start(site: Site, options: Options) -> Result<Service, ServiceError
     })
 }
 
-/// The memory of the last run and the monotonic time at which it goes on, or a new one.
-fn remembered(store: &Store, site: &Site) -> (Mind, u64) {
+/// The memory of the last run, the monotonic time at which it goes on, and the wall time at which it was saved, ms; or a
+/// new one.
+fn remembered(store: &Store, site: &Site) -> (Mind, u64, i64) {
     let Some(bytes) = store.load_mind() else {
-        return (Mind::new(site.control.strategy), 0);
+        return (Mind::new(site.control.strategy), 0, 0);
     };
     match postcard::from_bytes::<Checkpoint>(&bytes) {
         Ok(checkpoint) => {
@@ -318,11 +338,12 @@ fn remembered(store: &Store, site: &Site) -> (Mind, u64) {
                 gap_s = gap_ms / 1000,
                 "the memory of the last run is taken up"
             );
-            (checkpoint.mind, checkpoint.now.mono_ms.saturating_add_signed(gap_ms))
+            let mono_ms = checkpoint.now.mono_ms.saturating_add_signed(gap_ms);
+            (checkpoint.mind, mono_ms, checkpoint.now.wall_ms)
         }
         Err(error) => {
             tracing::warn!(%error, "the memory of the last run is from another version: starting anew");
-            (Mind::new(site.control.strategy), 0)
+            (Mind::new(site.control.strategy), 0, 0)
         }
     }
 }

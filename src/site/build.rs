@@ -145,6 +145,7 @@ pub(super) fn build(raw: Raw, profiles: Profiles, findings: &Findings<'_>) -> Si
         modbus: raw.modbus,
         mqtt: raw.mqtt,
         dsx: raw.dsx,
+        pair: raw.pair,
         api: raw.api,
         store: raw.store,
         forward: raw.forward,

@@ -14,10 +14,13 @@ const SECRETS: &[(&str, &str)] = &[
     ("forward", "token"),
 ];
 
+/// Keys in which the machines of a pair differ; the plant is run the same.
+const OWN: &[(&str, &str)] = &[("pair", "id"), ("store", "dir"), ("api", "listen")];
+
 /// SHA-256, in hex, over the merged configuration in sorted order and the text of every profile in use.
 pub(super) fn of(merged: &Table, profiles: &BTreeMap<String, String>) -> String {
     let mut merged = merged.clone();
-    for (section, key) in SECRETS {
+    for (section, key) in SECRETS.iter().chain(OWN) {
         let mut names = section.split('.');
         let first = names.next().and_then(|name| merged.get_mut(name));
         let table = names.fold(first, |value, name| value?.get_mut(name));

@@ -354,6 +354,29 @@ pub struct DsxSettings {
     pub mqtt: MqttSettings,
 }
 
+/// Two controllers of one plant, of which the holder of a lease in etcd writes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PairSettings {
+    /// Client URLs of etcd's members, `http://host:port` or `https://host:port`; empty for a controller alone.
+    pub endpoints: Vec<String>,
+    /// What the pair is called in etcd; empty for the site's name.
+    pub name: String,
+    /// What this controller is called; different for each of the pair.
+    pub id: String,
+    /// Life of the lease, s.
+    pub ttl_s: f64,
+    /// For endpoints with `https://`.
+    pub tls: TlsSettings,
+}
+
+impl PairSettings {
+    /// Whether this controller is one of a pair.
+    pub const fn is_on(&self) -> bool {
+        !self.endpoints.is_empty()
+    }
+}
+
 /// The REST interface and the page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

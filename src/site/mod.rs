@@ -36,8 +36,8 @@ pub use ids::{
 };
 pub use limits::{
     ApiSettings, Authority, Band, ControlSettings, DsxSettings, ForecastSettings, ForwardProtocol, ForwardSettings,
-    Limits, ModbusSettings, MqttSettings, MqttVersion, Prices, ReadBack, SafetySettings, Secret, StoreSettings,
-    StrategyKind, TariffWindow, TlsSettings, TrimRespondSettings, WorkloadSettings,
+    Limits, ModbusSettings, MqttSettings, MqttVersion, PairSettings, Prices, ReadBack, SafetySettings, Secret,
+    StoreSettings, StrategyKind, TariffWindow, TlsSettings, TrimRespondSettings, WorkloadSettings,
 };
 pub use load::{Mistake, load, load_embedded, parse};
 pub use node_finder::NodeFinder;
@@ -112,6 +112,8 @@ pub struct Site {
     pub mqtt: MqttSettings,
     /// DSX Exchange bus.
     pub dsx: DsxSettings,
+    /// The other controller of a pair.
+    pub pair: PairSettings,
     /// REST and page.
     pub api: ApiSettings,
     /// Local record.

@@ -108,6 +108,7 @@ const RANGES: &[Range] = &[
     range("minute_days", 1.0, 36_500.0, "days"),
     range("quarter_days", 1.0, 36_500.0, "days"),
     range("max_mib", 1.0, 1e9, "MiB"),
+    range("ttl_s", 3.0, 60.0, "s"),
     range("batch", 100.0, 50_000.0, ""),
     // Points.
     range("timeout_s", 0.1, 86_400.0, "s"),

@@ -9,7 +9,7 @@ use super::topology::{
 };
 use super::{
     ApiSettings, Authority, ControlSettings, Disclosure, DsxSettings, ForecastSettings, ForwardSettings, GridSettings,
-    LedgerSettings, Limits, ModbusSettings, MqttSettings, Prices, SafetySettings, Secret, StoreSettings,
+    LedgerSettings, Limits, ModbusSettings, MqttSettings, PairSettings, Prices, SafetySettings, Secret, StoreSettings,
     WorkloadSettings,
 };
 use serde::Deserialize;
@@ -27,6 +27,7 @@ pub(super) struct Raw {
     pub(super) modbus: ModbusSettings,
     pub(super) mqtt: MqttSettings,
     pub(super) dsx: DsxSettings,
+    pub(super) pair: PairSettings,
     pub(super) api: ApiSettings,
     pub(super) store: StoreSettings,
     pub(super) forward: ForwardSettings,
@@ -150,6 +151,7 @@ const SECTIONS: &[&str] = &[
     "modbus",
     "mqtt",
     "dsx",
+    "pair",
     "api",
     "store",
     "forward",
@@ -181,6 +183,7 @@ pub(super) fn read(findings: &Findings<'_>) -> Option<Raw> {
         modbus: section(findings, "modbus")?,
         mqtt: section(findings, "mqtt")?,
         dsx: section(findings, "dsx")?,
+        pair: section(findings, "pair")?,
         api: section(findings, "api")?,
         store: section(findings, "store")?,
         forward: section(findings, "forward")?,

@@ -1,5 +1,6 @@
 //! The vocabulary of the walls: what one room hands to another. No behaviour but ageing.
 
+mod duty;
 mod event;
 mod forecast;
 mod jobs;
@@ -9,6 +10,7 @@ mod request;
 mod shadow;
 mod time;
 
+pub use duty::Duty;
 pub use event::{Event, Severity};
 pub use forecast::{Demotion, Guard, HORIZONS, HORIZONS_S, HeatBand, HeatForecast, HeatSource};
 pub use jobs::{FinishedJob, Job, JobQueue, JobState};

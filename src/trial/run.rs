@@ -15,7 +15,7 @@ use crate::cycle::{Core, Inputs, Mind, step};
 use crate::forecast::JobModel;
 use crate::ledger::{Page, Totals as Books};
 use crate::site::{Authority, Site};
-use crate::snapshot::{Author, Now, PlanReport, Request, RequestKind};
+use crate::snapshot::{Author, Duty, Now, PlanReport, Request, RequestKind};
 use simulators::world::World;
 use std::sync::Arc;
 use std::time::Instant;
@@ -162,6 +162,7 @@ impl Bench<'_> {
             queue: ears.queue.read(world, self.clock.epoch_ms, now),
             requests: Vec::new(),
             imposed: None,
+            duty: Duty::Alone,
             notices: Vec::new(),
         }
     }

@@ -8,7 +8,7 @@ use isotherm::ledger::{Account, Totals};
 use isotherm::safety::{Change, Level, SafetyReport, ZoneReport};
 use isotherm::site::{Authority, Site, StrategyKind};
 use isotherm::snapshot::{
-    Author, Event, HORIZONS, HeatBand, HeatForecast, HeatSource, Job, JobQueue, JobState, Now, Plan, PlanReport,
+    Author, Duty, Event, HORIZONS, HeatBand, HeatForecast, HeatSource, Job, JobQueue, JobState, Now, Plan, PlanReport,
     PlanStatus, Quality, Reading, Request, RequestKind, Setpoint, Severity, Snapshot,
 };
 use std::sync::Arc;
@@ -59,6 +59,7 @@ pub(crate) fn record(site: &Site, cycle: u64, requests: Vec<Request>) -> CycleRe
             },
             requests,
             imposed: None,
+            duty: Duty::Alone,
             notices: Vec::new(),
         },
         mind_before: 0,

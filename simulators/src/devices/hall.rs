@@ -1,8 +1,9 @@
 //! The world behind a lock, its clock, and the runner that lets time pass.
 
 use super::OwnedTask;
+use super::fence::Fence;
 use crate::world::World;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
@@ -11,6 +12,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 pub struct Hall {
     world: Mutex<World>,
     epoch_ms: i64,
+    fence: OnceLock<Fence>,
 }
 
 impl Hall {
@@ -19,6 +21,7 @@ impl Hall {
         Arc::new(Self {
             world: Mutex::new(world),
             epoch_ms,
+            fence: OnceLock::new(),
         })
     }
 
@@ -26,6 +29,16 @@ impl Hall {
     pub fn with<T>(&self, work: impl FnOnce(&mut World) -> T) -> T {
         // A panic while it was held can only have come from a caller's closure; the world itself is whole.
         work(&mut self.world.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Fences the devices: from now on each keeps a logbook and refuses the heartbeat of an older term.
+    pub fn fence(&self) -> &Fence {
+        self.fence.get_or_init(Fence::default)
+    }
+
+    /// The fence, where there is one.
+    pub(super) fn fenced(&self) -> Option<&Fence> {
+        self.fence.get()
     }
 
     /// Wall time at `t_s` of the world, ms since 1970.

@@ -5,6 +5,7 @@
 //! | `hall` | the world behind a lock, its clock, and the runner that lets time pass |
 //! | `registers` | a device's register map over the plant's signals |
 //! | `modbus` | a Modbus TCP server with one or more devices |
+//! | `fence` | a logbook of every write, and devices that refuse the heartbeat of an older term |
 //! | `publish` | racks, weather and the job queue as MQTT messages |
 //! | `queue` | the job queue as `squeue --json` prints it |
 //! | `broker`, `exchange` | a small MQTT 3.1.1 broker, so that neither demo nor tests need an installed one |
@@ -13,6 +14,7 @@
 
 mod broker;
 mod exchange;
+mod fence;
 mod hall;
 mod modbus;
 mod publish;
@@ -20,6 +22,7 @@ mod queue;
 mod registers;
 
 pub use broker::Broker;
+pub use fence::{Fence, Written};
 pub use hall::{Hall, Runner};
 pub use modbus::ModbusServer;
 pub use publish::{JobPublisher, Telemetry, TelemetryPublisher};

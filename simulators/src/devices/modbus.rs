@@ -1,12 +1,14 @@
 //! A Modbus TCP server with one or more devices.
 
 use super::OwnedTask;
+use super::fence::Written;
 use super::hall::Hall;
 use super::registers::{Device, Refusal};
 use std::future::{Ready, ready};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::net::TcpListener;
 use tokio_modbus::server::Service;
 use tokio_modbus::server::tcp::{Server, accept_tcp_connection};
@@ -25,6 +27,8 @@ pub struct ModbusServer {
 struct Endpoint {
     hall: Arc<Hall>,
     devices: Arc<[Device]>,
+    /// The other end of the connection.
+    peer: Option<SocketAddr>,
 }
 
 impl ModbusServer {
@@ -39,6 +43,7 @@ impl ModbusServer {
         let endpoint = Endpoint {
             hall,
             devices: devices.into(),
+            peer: None,
         };
         let task = OwnedTask::spawn(serve(listener, endpoint.clone()));
         Ok(Self {
@@ -77,7 +82,8 @@ impl ModbusServer {
 
 async fn serve(listener: TcpListener, endpoint: Endpoint) {
     let on_connected = |stream, peer| {
-        let endpoint = endpoint.clone();
+        let mut endpoint = endpoint.clone();
+        endpoint.peer = Some(peer);
         async move { accept_tcp_connection(stream, peer, |_| Ok(Some(endpoint.clone()))) }
     };
     let on_error = |error| tracing::debug!(%error, "a Modbus connection has ended");
@@ -98,6 +104,25 @@ impl Service for Endpoint {
 }
 
 impl Endpoint {
+    fn write(&self, device: &Device, table: Table, address: u16, words: &[u16]) -> Result<(), ExceptionCode> {
+        self.hall
+            .with(|world| device.write(world.plant_mut(), table, address, words))
+            .map_err(exception)
+    }
+
+    /// A write as a fenced device notes it.
+    fn fenced(&self, device: &Device, table: Table, address: u16, words: &[u16]) -> Option<Written> {
+        let (point, value) = device.meant(table, address, words)?;
+        Some(Written {
+            at: Instant::now(),
+            peer: self.peer?,
+            device: device.id().to_owned(),
+            point: point.to_owned(),
+            value,
+            taken: true,
+        })
+    }
+
     fn answer(&self, request: &SlaveRequest) -> Result<Response, ExceptionCode> {
         let device = match &*self.devices {
             [only] => only,
@@ -116,9 +141,18 @@ impl Endpoint {
                 .map_err(exception)
         };
         let write = |table, address, words: &[u16]| {
-            self.hall
-                .with(|world| device.write(world.plant_mut(), table, address, words))
-                .map_err(exception)
+            let written = self.fenced(device, table, address, words);
+            let (Some(fence), Some(mut written)) = (self.hall.fenced(), written) else {
+                return self.write(device, table, address, words);
+            };
+            let done = if fence.passes(&written) {
+                self.write(device, table, address, words)
+            } else {
+                Err(ExceptionCode::IllegalDataValue)
+            };
+            written.taken = done.is_ok();
+            fence.note(written);
+            done
         };
         let bits = |words: Vec<u16>| words.into_iter().map(|word| word != 0).collect();
         let count = |length: usize| u16::try_from(length).map_err(|_| ExceptionCode::IllegalDataValue);

@@ -36,6 +36,7 @@ pub(super) enum Refusal {
 /// An equipment behind a register map.
 #[derive(Debug, Clone)]
 pub struct Device {
+    id: String,
     unit: u8,
     profile: Arc<Profile>,
     map: ModbusMap,
@@ -62,6 +63,7 @@ impl Device {
             return Err(DeviceError::NoSignals(id.to_owned()));
         }
         Ok(Self {
+            id: id.to_owned(),
             unit,
             profile,
             map,
@@ -72,6 +74,24 @@ impl Device {
     /// The Modbus unit that it answers to.
     pub fn unit(&self) -> u8 {
         self.unit
+    }
+
+    /// The equipment.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The point and the value of a write that begins at `address`; `None` where there is none.
+    pub(super) fn meant(&self, table: Table, address: u16, words: &[u16]) -> Option<(&str, f64)> {
+        let (point, register, _) = self
+            .points(table)
+            .find(|(_, register, _)| register.address == address)?;
+        let words = words.get(..usize::from(register.raw.registers()))?;
+        let value = match words {
+            [bit] if register.raw == Raw::Bit => codec::decode_bit(point, *bit != 0),
+            words => codec::decode(point, words),
+        };
+        Some((&point.name, value.ok()?))
     }
 
     /// Whether it is off the network at the moment.

@@ -7,7 +7,7 @@ mod exposition;
 mod plant;
 mod shares;
 
-use super::view::{ForwardView, View};
+use super::view::{ForwardView, PairView, View};
 use crate::site::{Site, StrategyKind};
 use crate::snapshot::Severity;
 pub use exposition::Take;
@@ -219,6 +219,49 @@ fn edges(out: &mut Exposition<'_>, view: &View) {
     if let Some(forward) = &view.forward {
         forwarding(out, forward);
     }
+    if let Some(pair) = &view.pair {
+        paired(out, pair);
+    }
+}
+
+fn paired(out: &mut Exposition<'_>, pair: &PairView) {
+    let mut single = |name, kind, help, value| out.single(name, kind, help, value);
+    single(
+        "isotherm_pair_active",
+        "gauge",
+        "1 where this controller of a pair writes, 0 where it stands by.",
+        flag(pair.role == "active"),
+    );
+    single(
+        "isotherm_pair_term",
+        "gauge",
+        "Number of the term in which this controller writes; none where it stands by.",
+        pair.term.map_or(f64::NAN, |term| term as f64),
+    );
+    single(
+        "isotherm_pair_members",
+        "gauge",
+        "Controllers of the pair that live, this one among them.",
+        pair.members as f64,
+    );
+    single(
+        "isotherm_pair_etcd_ok",
+        "gauge",
+        "Whether etcd answers.",
+        flag(pair.trouble.is_none()),
+    );
+    single(
+        "isotherm_pair_taken_total",
+        "counter",
+        "How often this controller has taken the lease since its start.",
+        pair.taken as f64,
+    );
+    single(
+        "isotherm_pair_failures_total",
+        "counter",
+        "Rounds with etcd that failed since the start.",
+        pair.failures as f64,
+    );
 }
 
 fn forwarding(out: &mut Exposition<'_>, forward: &ForwardView) {

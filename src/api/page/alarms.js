@@ -99,15 +99,20 @@ function forwarded({ target, state, backlog, lag_s, rejected, canary }) {
   return parts.join(", ");
 }
 
+function paired({ id, role, holder, term, members, trouble }) {
+  const text = role === "active" ? fill(T.pairActive, { id, term, members }) : fill(T.pairStandby, { id, holder: holder || T.pairNobody, members });
+  return trouble ? `${text}; ${fill(T.pairTrouble, { trouble })}` : text;
+}
+
 function devices() {
   const summary = h("p", { class: "muted" });
   const list = table([T.device, T.link, T.lastAnswer, T.errors], T.devices);
   const node = panel(T.devices, { class: "devices" }, summary, list.node);
   return {
     node,
-    update({ devices: all, store, forward }) {
+    update({ devices: all, store, forward, pair }) {
       const up = all.filter((device) => device.connected).length;
-      say(summary, `${fill(T.devicesSummary, { up, all: all.length })} · ${fill(T.store, { state: store.state, segments: store.segments, size: bytes(store.bytes) })}${forward ? ` · ${forwarded(forward)}` : ""}`);
+      say(summary, `${fill(T.devicesSummary, { up, all: all.length })} · ${fill(T.store, { state: store.state, segments: store.segments, size: bytes(store.bytes) })}${forward ? ` · ${forwarded(forward)}` : ""}${pair ? ` · ${paired(pair)}` : ""}`);
       const order = [...all].sort((a, b) => a.connected - b.connected);
       keyed(list.body, order, (device) => device.id, () => row(4), (line, device) =>
         line.update([device.id, device.connected ? `✓ ${T.connected}` : `✖ ${device.last_error ? fill(T.disconnectedBy, { error: device.last_error }) : T.disconnected}`, device.age_s === null ? T.never : duration(device.age_s), String(device.errors)], device.connected ? "" : "alarm"));

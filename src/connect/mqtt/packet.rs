@@ -39,11 +39,16 @@ pub(super) enum Acknowledge {
 pub(super) struct Codec {
     v5: bool,
     largest: usize,
+    /// Fencing token of what is published; 0 for none.
+    pub(super) token: u64,
 }
+
+/// The user property that carries the fencing token.
+const FENCE: &str = "isotherm-fencing-token";
 
 impl Codec {
     pub(super) const fn new(v5: bool, largest: usize) -> Self {
-        Self { v5, largest }
+        Self { v5, largest, token: 0 }
     }
 
     /// The next packet of the input; `None` until it is complete.
@@ -162,6 +167,10 @@ impl Codec {
         if self.v5 {
             let mut publish = v5::Publish::new(topic, rumqttc::v5::mqttbytes::QoS::AtMostOnce, payload, None);
             publish.retain = retain;
+            publish.properties = (self.token > 0).then(|| v5::PublishProperties {
+                user_properties: vec![(FENCE.to_owned(), self.token.to_string())],
+                ..v5::PublishProperties::default()
+            });
             return self.write_v5(output, &v5::Packet::Publish(publish));
         }
         let mut publish = v4::Publish::from_bytes(topic, mqttbytes::QoS::AtMostOnce, payload);

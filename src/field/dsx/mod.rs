@@ -276,6 +276,12 @@ impl Handler for Bus {
 
     fn act(&mut self, session: &mut Session) -> Result<(), String> {
         let now = self.context.now();
+        session.fence(self.context.permit.token());
+        if !self.context.permit.allows() {
+            // One of a pair that stands by says nothing: the other one speaks for both.
+            self.due = Instant::now() + self.context.real(self.context.site.control.cycle_s);
+            return Ok(());
+        }
         if self.due <= Instant::now() {
             self.due = Instant::now() + self.context.real(BEAT_S);
             let (alive, operating) = self.context.pulse.state(now, self.context.site.control.cycle_s);
@@ -293,6 +299,9 @@ impl Handler for Bus {
     }
 
     fn farewell(&mut self, session: &mut Session) -> Result<(), String> {
+        if !self.context.permit.allows() {
+            return Ok(());
+        }
         // Setpoints of release wait in the outbox: they are the last that we ask for.
         let permitted = self.permitted();
         for link in &self.links {

@@ -21,6 +21,8 @@ const FOLLOW_S: f64 = 60.0;
 #[derive(Default)]
 pub(super) struct Orders {
     said: BTreeMap<(DeviceId, usize), Said>,
+    /// The fencing token of the last wish.
+    token: u64,
 }
 
 #[derive(Clone, Copy)]
@@ -55,8 +57,12 @@ impl Orders {
                 });
                 continue;
             };
+            if wanted.token != self.token {
+                self.said.clear();
+                self.token = wanted.token;
+            }
             let key = (link.device, point);
-            if !permitted || now.seconds_since(wanted.at_ms) > WISH_LIFE_S {
+            if !permitted || !context.may_write(wanted.token) || now.seconds_since(wanted.at_ms) > WISH_LIFE_S {
                 self.said.remove(&key);
                 continue;
             }

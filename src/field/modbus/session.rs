@@ -121,15 +121,19 @@ impl Session {
         self.after(answered, manner)
     }
 
-    /// Writes the words of one value.
+    /// Writes the words of one value, where it is `allowed` once the line is free; answers whether it was.
     pub(super) async fn write(
         &mut self,
         unit: Slave,
         register: &Register,
         words: &[u16],
         manner: Manner,
-    ) -> Result<(), Failure> {
+        allowed: impl Fn() -> bool,
+    ) -> Result<bool, Failure> {
         self.before(unit).await;
+        if !allowed() {
+            return Ok(false);
+        }
         let context = &mut self.context;
         let address = register.address;
         let request = async {
@@ -140,7 +144,7 @@ impl Session {
             }
         };
         let answered = timeout(manner.deadline, request).await;
-        self.after(answered, manner)
+        self.after(answered, manner).map(|()| true)
     }
 
     /// Says goodbye; the connection is closed whatever the peer says.

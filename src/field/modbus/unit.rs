@@ -3,6 +3,7 @@
 use super::session::{Answer, Failure, Manner, Session};
 use crate::connect::backoff::Backoff;
 use crate::field::link::{Context, Link};
+use crate::field::outbox::Wanted;
 use crate::site::Device;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -52,6 +53,8 @@ pub(super) struct Unit {
     refused_ms: Option<u64>,
     /// For each point the value that it kept when it was last written, and when, monotonic ms.
     kept: BTreeMap<usize, (f64, u64)>,
+    /// The fencing token of the last wish.
+    token: u64,
 }
 
 impl Unit {
@@ -73,6 +76,7 @@ impl Unit {
             profile: Arc::clone(&device.profile),
             refused_ms: None,
             kept: BTreeMap::new(),
+            token: 0,
         }
     }
 
@@ -209,11 +213,16 @@ impl Unit {
     /// Writes what is wanted and due, each value read back at once; the heartbeat last, so that it vouches for the rest.
     pub(super) async fn write_pending(&mut self, session: &mut Session, context: &Context) -> Result<(), Trouble> {
         while let Some((index, wanted)) = self.link.outbox.take(self.heartbeat) {
+            if wanted.token != self.token {
+                // What a point kept before another controller wrote tells nothing.
+                self.kept.clear();
+                self.token = wanted.token;
+            }
             let too_late = context.now().seconds_since(wanted.at_ms) > WISH_LIFE_S;
-            if too_late || !self.is_due(context, index, wanted.value) {
+            if too_late || !context.may_write(wanted.token) || !self.is_due(context, index, wanted.value) {
                 continue;
             }
-            if let Err(error) = self.write(session, context, index, wanted.value).await {
+            if let Err(error) = self.write(session, context, index, wanted).await {
                 self.link.outbox.put_back(index, wanted);
                 self.kept.remove(&index);
                 self.link.note(|status| status.write_errors += 1);
@@ -237,8 +246,9 @@ impl Unit {
         session: &mut Session,
         context: &Context,
         index: usize,
-        value: f64,
+        wanted: Wanted,
     ) -> Result<(), String> {
+        let value = wanted.value;
         let profile = Arc::clone(&self.profile);
         let Some((point, register)) = registered(&profile, index) else {
             return Ok(());
@@ -257,8 +267,10 @@ impl Unit {
                 return Ok(());
             }
         };
-        match session.write(self.slave, register, &words, self.manner).await {
-            Ok(()) => {}
+        let allowed = || context.may_write(wanted.token);
+        match session.write(self.slave, register, &words, self.manner, allowed).await {
+            Ok(true) => {}
+            Ok(false) => return Ok(()),
             Err(Failure::Refused(exception)) => {
                 refused(exception.to_string());
                 return Ok(());

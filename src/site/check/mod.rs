@@ -5,6 +5,7 @@
 
 mod equipment;
 mod forward;
+mod pair;
 mod review;
 mod settings;
 
@@ -22,6 +23,7 @@ pub(super) fn check(site: &Site, findings: &Findings<'_>) {
     equipment::check(site, findings);
     settings::check(site, findings);
     forward::check(&site.forward, findings);
+    pair::check(&site.pair, findings);
 }
 
 /// Notes every id that cannot serve as a name, before the ids are resolved.

@@ -1,10 +1,9 @@
 //! The canary: a row of the forwarding's own, written last in a batch and read back, since some servers accept what they
 //! then drop. Its label has every character that needs care.
 
-use super::http::{Ask, Client, Url, percent};
 use super::sink::authorisation;
-use super::tls::Tls;
 use super::{Pace, Row};
+use crate::connect::http::{Ask, Client, Url, percent};
 use crate::site::{ForwardSettings, ReadBack};
 use crate::snapshot::Quality;
 use crate::store::Sample;
@@ -13,6 +12,7 @@ use hyper::Method;
 use hyper::body::Bytes;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue};
 use std::sync::Arc;
+use tokio_rustls::TlsConnector;
 
 /// The label that has to come back as it went.
 const PROBE: &str = "a b,c=d\"e'f";
@@ -53,7 +53,7 @@ impl Canary {
         settings: &ForwardSettings,
         site: &str,
         token: &str,
-        tls: Tls,
+        tls: Option<TlsConnector>,
         pace: &Pace,
     ) -> Result<Option<Self>, String> {
         if settings.read_back == ReadBack::None {

@@ -7,7 +7,6 @@
 //! reads.
 
 mod canary;
-mod http;
 mod line;
 mod remote_write;
 mod sink;
@@ -95,7 +94,7 @@ impl Forwarder {
         }
         let token = token(settings)?;
         let urls = [&settings.url, &settings.read_url];
-        let tls = tls::Tls::new(urls.iter().any(|url| url.starts_with("https:")), &settings.ca_file)?;
+        let tls = tls::connector(urls.iter().any(|url| url.starts_with("https:")), &settings.ca_file)?;
         let sink = Sink::new(settings, &site.name, &token, tls.clone(), &pace)?;
         let canary = Canary::new(settings, &site.name, &token, tls, &pace)?;
         let shared = Arc::new(Shared::new(settings.url.clone()));

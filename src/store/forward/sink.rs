@@ -1,8 +1,7 @@
 //! What a database takes: rows in its own words, and what its answers mean.
 
-use super::http::{Answer, Ask, Client, Url, percent};
-use super::tls::Tls;
 use super::{Pace, Row, line, remote_write};
+use crate::connect::http::{Answer, Ask, Client, Url, percent};
 use crate::site::{ForwardProtocol, ForwardSettings};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -11,6 +10,7 @@ use hyper::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, H
 use hyper::{Method, StatusCode};
 use std::io::Write;
 use std::time::Duration;
+use tokio_rustls::TlsConnector;
 
 /// How a request ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +59,7 @@ impl Sink {
         settings: &ForwardSettings,
         site: &str,
         token: &str,
-        tls: Tls,
+        tls: Option<TlsConnector>,
         pace: &Pace,
     ) -> Result<Self, String> {
         let url = Url::parse(&settings.url).map_err(|why| format!("forward.url: {why}"))?;

@@ -9,15 +9,20 @@ use hyper_util::rt::TokioIo;
 use std::fmt::Write as _;
 use std::time::Duration;
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::ServerName;
 
 /// Longest answer that is read.
-const MAX_ANSWER: usize = 1 << 20;
+const MAX_ANSWER: usize = 4 << 20;
 
 /// Where a server is: scheme, host, port, and what stands before every path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Url {
+pub struct Url {
+    /// Whether it is https.
     pub tls: bool,
+    /// Name or address, without brackets.
     pub host: String,
+    /// Port.
     pub port: u16,
     /// Begins with `/`; without a trailing one.
     pub path: String,
@@ -27,7 +32,7 @@ pub(super) struct Url {
 
 impl Url {
     /// Reads `http://host:port/path?query`.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, String> {
         const FORM: &str = "write http://host:port/path or https://host:port/path";
         let (scheme, rest) = text.split_once("://").ok_or_else(|| FORM.to_owned())?;
         let tls = match scheme {
@@ -71,7 +76,7 @@ impl Url {
 }
 
 /// A text as part of a query.
-pub(super) fn percent(text: &str) -> String {
+pub fn percent(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
@@ -86,33 +91,45 @@ pub(super) fn percent(text: &str) -> String {
 
 /// What a server answered.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub struct Answer {
+    /// Status.
     pub status: StatusCode,
+    /// Headers.
     pub headers: HeaderMap,
+    /// Body.
     pub text: String,
 }
 
 /// What is asked.
 #[derive(Debug, Clone)]
-pub(super) struct Ask {
+pub struct Ask {
+    /// Method.
     pub method: Method,
     /// Path and query.
     pub target: String,
+    /// Headers beside the host.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Body.
     pub body: Bytes,
 }
 
 /// A client of one server.
-#[derive(Debug)]
-pub(super) struct Client {
+pub struct Client {
     url: Url,
-    tls: super::tls::Tls,
+    tls: Option<TlsConnector>,
     timeout: Duration,
     connection: Option<SendRequest<Full<Bytes>>>,
 }
 
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
 impl Client {
-    pub(super) const fn new(url: Url, tls: super::tls::Tls, timeout: Duration) -> Self {
+    /// A client of the server at `url`, with `tls` for https, that waits `timeout` for a whole answer.
+    pub const fn new(url: Url, tls: Option<TlsConnector>, timeout: Duration) -> Self {
         Self {
             url,
             tls,
@@ -122,7 +139,7 @@ impl Client {
     }
 
     /// Asks and waits for the whole answer. The error is a sentence; the connection is given up then.
-    pub(super) async fn ask(&mut self, ask: Ask) -> Result<Answer, String> {
+    pub async fn ask(&mut self, ask: Ask) -> Result<Answer, String> {
         let asked = tokio::time::timeout(self.timeout, self.try_ask(ask)).await;
         let answer = asked.unwrap_or_else(|_| Err(format!("no answer within {} s", self.timeout.as_secs_f64())));
         if answer.is_err() {
@@ -163,8 +180,11 @@ impl Client {
         let stream = stream.map_err(|error| format!("{}: {error}", self.url.authority()))?;
         stream.set_nodelay(true).ok();
         if self.url.tls {
-            let stream = self.tls.connect(&self.url.host, stream).await?;
-            begin(TokioIo::new(stream)).await
+            let connector = self.tls.as_ref().ok_or("TLS was not set up")?;
+            let host = &self.url.host;
+            let name = ServerName::try_from(host.clone()).map_err(|error| format!("{host}: {error}"))?;
+            let secured = connector.connect(name, stream).await;
+            begin(TokioIo::new(secured.map_err(|error| format!("{host}: {error}"))?)).await
         } else {
             begin(TokioIo::new(stream)).await
         }
