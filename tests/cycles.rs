@@ -10,6 +10,7 @@ mod cycles {
     mod dew_point;
     mod foresight;
     mod limits;
+    mod pair;
     mod plans;
     mod properties;
     mod readings;

@@ -133,11 +133,9 @@ fn site_file(dir: &Path, running: &Site, etcd: &Etcd) -> PathBuf {
             text = text.replace(&format!("\"{before}\""), &format!("\"{now}\""));
         }
     }
-    text += &format!(
-        "\n[pair]\nendpoints = [\"http://127.0.0.1:{}\"]\nname = \"pair\"\nttl_s = {}\n",
-        etcd.port,
-        TTL.as_secs()
-    );
+    let (port, ttl_s) = (etcd.port, TTL.as_secs());
+    let pair = format!("endpoints = [\"http://127.0.0.1:{port}\"]\nname = \"pair\"\nttl_s = {ttl_s}\n");
+    text = format!("{text}\n[pair]\n{pair}");
     let file = dir.join("site.toml");
     std::fs::write(&file, text).unwrap();
     file
@@ -289,7 +287,7 @@ fn terms(log: &[Written]) -> Vec<Option<u8>> {
         .collect()
 }
 
-/// The devices' own logbooks: never two writers, no jump beyond the ramp. Answers how many writes were judged.
+/// The devices' own logbooks: never two writers, no jump beyond the ramp. Answers how many steps of setpoints were judged.
 fn judge(site: &Site, log: &[Written]) -> usize {
     let terms = terms(log);
     let mut newest: BTreeMap<&str, u8> = BTreeMap::new();
@@ -303,6 +301,7 @@ fn judge(site: &Site, log: &[Written]) -> usize {
         );
         *known = term;
     }
+    let mut steps = 0;
     let mut last: BTreeMap<(&str, &str), &Written> = BTreeMap::new();
     for write in log.iter().filter(|write| write.taken && write.term().is_none()) {
         let tag = format!("{}.{}", write.device, write.point);
@@ -315,11 +314,12 @@ fn judge(site: &Site, log: &[Written]) -> usize {
                 let a_minute = bounds.rise_per_min.max(bounds.fall_per_min);
                 let most = a_minute / 60.0 * 2.0 * CYCLE.as_secs_f64() + 0.01 * (bounds.max - bounds.min);
                 let step = (write.value - before.value).abs();
+                steps += 1;
                 assert!(step <= most, "{tag} jumped by {step} after {silent} s; at most {most}");
             }
         }
     }
-    log.len()
+    steps
 }
 
 /// What befalls the holder, or etcd.
@@ -426,7 +426,14 @@ async fn two_controllers_are_never_two_writers() {
     let log = rig.log();
     let judged = judge(&rig.site, &log);
     let refused = log.iter().filter(|one| !one.taken).count();
-    println!("{judged} writes judged, {refused} refused");
+    println!("{} writes, {judged} steps of setpoints, {refused} refused", log.len());
+    assert!(judged > 0 && log.iter().any(|one| one.term() == Some(rig.term())));
+    let adopted = ["a", "b"].map(|id| {
+        let said = std::fs::read_to_string(rig.dir.path().join(format!("{id}.log"))).unwrap();
+        said.matches("the other controller's memory is taken up").count()
+    });
+    println!("memories taken up by a and b: {adopted:?}");
+    assert!(adopted.iter().sum::<usize>() > 0, "no memory was ever shared");
     for (fault, gaps) in took {
         println!(
             "{fault}: at most {} ms in {} rounds",

@@ -164,6 +164,10 @@ impl ControlLoop {
     fn adopt(&mut self, now: Now) {
         let Some(pairing) = &mut self.pairing else { return };
         if let Some(checkpoint) = pairing.adopt(&self.core, now) {
+            tracing::info!(
+                cycle = checkpoint.mind.cycle,
+                "the other controller's memory is taken up"
+            );
             self.mind.clone_from(&checkpoint.mind);
             self.keeper.keep(Entry::Checkpoint(Box::new(checkpoint)), None);
         }
